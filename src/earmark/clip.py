@@ -1,0 +1,65 @@
+"""The words of the way of the data: clip, target, prediction, split."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Answer = Array | dict[str, Array]
+"""A target or a prediction: one array, or a dict of named arrays."""
+
+Inputs = dict[str, Any]
+"""What `predict` gets as keyword arguments: arrays, numbers, strings or lists of them."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One item that a model is asked about; it never holds the target."""
+
+    id: str
+    """Its name in the data set. A submission never sees it."""
+    group: str
+    """The song, speaker or programme it comes from: what no split and no bootstrap may cut apart."""
+    inputs: Callable[[], Inputs] = field(repr=False)
+    """Reads what the model may see, when it is its turn. Raises InstructorError if its file can't be read."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some clips of one data set and, apart from them, what is true of each."""
+
+    data: str
+    """The data set: an embedded one's name, or the folder's path."""
+    name: str
+    """Which split of it: train, valid, test, all, fold1 …"""
+    names: tuple[str, ...]
+    """The classes, tags or stems in their order, as `predict` is given them; empty where there are none."""
+    clips: tuple[Clip, ...]
+    targets: dict[str, Callable[[], Answer]] = field(repr=False)
+    """For each clip's id, a reader of its target."""
+    digest: str
+    """Hash of the manifest rows and file contents: the same digest is the same split."""
+    rendered: bool
+    """Whether the audio was rendered from a sound font, which says little about real recordings."""
+    hidden: bool = False
+    """Whether the targets are out of the students' reach: only such a split makes a board's run official."""
+    notes: tuple[str, ...] = ()
+    """What was noticed while loading, said once: clips resampled, channels mixed down, classes unseen."""
+
+
+def digest_of(parts: list[bytes]) -> str:
+    """Sixteen hexadecimal digits of SHA-256 over the parts, each kept apart from the next."""
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(len(part).to_bytes(8, "little"))
+        sha.update(part)
+    return sha.hexdigest()[:16]
+
+
+def as_float32(array: Any) -> NDArray[np.float32]:
+    """The array as C-contiguous float32."""
+    return np.ascontiguousarray(array, dtype=np.float32)

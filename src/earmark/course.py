@@ -1,0 +1,71 @@
+"""The course folder: where the hidden splits, the database and the kept predictions lie.
+
+It is `EARMARK_COURSE` if set, else the nearest folder upwards that has a course.yaml, else the user's own
+data folder. `EARMARK_HIDDEN` and `EARMARK_DB` move the hidden splits and the database elsewhere.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+
+def folder() -> Path:
+    """The course folder in force; it need not exist yet."""
+    named = os.environ.get("EARMARK_COURSE")
+    if named:
+        return Path(named).absolute()
+    here = Path.cwd()
+    for candidate in (here, *here.parents):
+        if (candidate / "course.yaml").is_file():
+            return candidate
+    return user_data_path("earmark")
+
+
+def hidden() -> Path:
+    """Where hidden splits lie; made for its owner alone."""
+    path = Path(os.environ.get("EARMARK_HIDDEN") or folder() / "hidden").absolute()
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.chmod(0o700)
+    return path
+
+
+def rendered() -> Path:
+    """Where the public splits are kept once rendered."""
+    return folder() / "rendered"
+
+
+def predictions() -> Path:
+    """Where the predictions of runs are kept, a folder a run."""
+    return folder() / "runs"
+
+
+def database() -> str:
+    """The database's URL."""
+    named = os.environ.get("EARMARK_DB")
+    if named:
+        return named if "://" in named else f"sqlite:///{Path(named).absolute()}"
+    return f"sqlite:///{folder() / 'earmark.db'}"
+
+
+def secret_seed() -> int:
+    """The seed of this course's hidden splits: drawn once, kept where only the grader reads.
+
+    Delete the file for a fresh hidden split, as every term should.
+    """
+    path = hidden() / "seed"
+    while True:
+        try:
+            return int(path.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            draft = path.with_name(f"seed.{os.getpid()}")
+            draft.write_text(str(secrets.randbelow(2**31)), encoding="ascii")
+            draft.chmod(0o600)
+            try:
+                # A link fails where another process was first, whose seed then holds.
+                path.hardlink_to(draft)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()

@@ -1,0 +1,169 @@
+"""A folder's `manifest.csv`: one row a clip; the one layout in which every data set reaches the grader.
+
+Columns: `id`, `path` (relative to the manifest) and `labels` are needed; `split`, `group` and `extra` are not.
+What `labels` means is the task's: see `columns` in its file.
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+from numpy.typing import NDArray
+
+from earmark.clip import as_float32
+from earmark.errors import InstructorError, unknown_name
+
+NEEDED = ("id", "path", "labels")
+OPTIONAL = ("split", "group", "extra", "source", "licence")
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a manifest, with what is common to the folder's audio."""
+
+    id: str
+    path: Path
+    labels: str
+    split: str = ""
+    group: str = ""
+    extra: dict[str, str] = field(default_factory=dict)
+    sr: int = 0
+    """The folder's sample rate in Hz, to which `audio` brings every file; 0 where there is no audio."""
+    n_channels: int = 0
+    """The folder's channel count, to which `audio` brings every file unless told otherwise."""
+
+    def fields(self) -> dict[str, str]:
+        """`labels` read as `name=value;name=value`."""
+        pairs = (part.partition("=") for part in self.labels.split(";") if part)
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
+    def tags(self) -> tuple[str, ...]:
+        """`labels` read as names parted by semicolons."""
+        return tuple(part.strip() for part in self.labels.split(";") if part.strip())
+
+    def beside(self, name: str) -> Path:
+        """A file next to this row's own, such as one of the folder's other files."""
+        return self.path.parent / name
+
+    def audio(self, path: Path | None = None) -> NDArray[np.float32]:
+        """Decode this row's file, or another of the same clip, to float32 (n_samples, n_channels) at `sr`.
+
+        Another sample rate is resampled (soxr, high quality); mono is repeated and other channel counts are
+        averaged to the folder's. Raises InstructorError where a file is missing or does not decode.
+        """
+        path = path or self.path
+        try:
+            audio, sr = soundfile.read(path, dtype="float32", always_2d=True)
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise InstructorError(f"Clip {self.id!r}: {path} does not decode as audio ({error}).") from None
+        if not audio.size or not np.isfinite(audio).all():
+            what = "is empty" if not audio.size else "holds samples that are not finite"
+            raise InstructorError(f"Clip {self.id!r}: {path} {what}.")
+        if self.sr and sr != self.sr:
+            import soxr  # noqa: PLC0415 - only where a clip stands out
+
+            audio = soxr.resample(audio, sr, self.sr)
+        if self.n_channels and audio.shape[1] != self.n_channels:
+            audio = audio.mean(axis=1, keepdims=True).repeat(self.n_channels, axis=1)
+        return as_float32(audio)
+
+    def mono(self) -> NDArray[np.float32]:
+        """The audio of this row mixed down to float32 (n_samples,)."""
+        return as_float32(self.audio().mean(axis=1))
+
+
+def read(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
+    """Read `folder/manifest.csv`: its rows, and what there is to say once about its audio.
+
+    Raises InstructorError with every fault of the manifest at once: a missing file or column, a doubled or
+    empty id, a path that leaves the folder or is not there.
+    """
+    table = _table(folder)
+    rows = [_row(folder, record) for record in table.to_dict("records")]
+    missing = [row for row in rows if not row.path.is_file()]
+    if missing:
+        raise InstructorError(
+            f"{folder / 'manifest.csv'}: {len(missing)} of {len(rows)} files are missing, the first "
+            f"{missing[0].path} (clip {missing[0].id!r}). Paths are relative to the manifest."
+        )
+    return _with_common_audio(rows)
+
+
+def _table(folder: Path) -> pd.DataFrame:
+    path = folder / "manifest.csv"
+    if not folder.is_dir():
+        raise InstructorError(f"There is no folder {folder}. --data takes a folder that has a manifest.csv.")
+    if not path.is_file():
+        here = ", ".join(sorted(entry.name for entry in folder.iterdir())[:5]) or "nothing"
+        raise InstructorError(f"{folder} has no manifest.csv (found: {here}). It needs columns {NEEDED}.")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, pd.errors.ParserError) as error:
+        raise InstructorError(f"{path} is not a readable CSV file in UTF-8: {error}") from None
+    for column in NEEDED:
+        if column not in table.columns:
+            found = [name for name in table.columns if name not in NEEDED + OPTIONAL]
+            hint = str(unknown_name("manifest column", column, found)).partition(". ")[2] if found else ""
+            raise InstructorError(
+                f"{path} has no column {column!r}: found {list(table.columns)}, needed {list(NEEDED)}. {hint}"
+            )
+    if table.empty:
+        raise InstructorError(f"{path} has a header and no rows.")
+    doubled = table["id"][table["id"].duplicated()]
+    if len(doubled):
+        raise InstructorError(f"{path}: id {doubled.iloc[0]!r} stands in more than one row; ids must differ.")
+    if (table["id"] == "").any():
+        raise InstructorError(f"{path}: line {int((table['id'] == '').argmax()) + 2} has an empty id.")
+    return table
+
+
+def _row(folder: Path, record: dict[str, str]) -> Row:
+    path = folder / record["path"]
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InstructorError(f"Clip {record['id']!r}: path {record['path']!r} leaves the folder {folder}.")
+    extra = _extra(record.get("extra", ""))
+    group = record.get("group") or extra.get("group") or extra.get("song") or record["id"]
+    return Row(record["id"], path, record["labels"], record.get("split", ""), group, extra)
+
+
+def _extra(text: str) -> dict[str, str]:
+    """`extra` as JSON or as `name=value;…`; anything else holds nothing for us."""
+    if text.startswith("{"):
+        try:
+            return {name: str(value) for name, value in json.loads(text).items()}
+        except ValueError:
+            return {}
+    return Row("", Path(), text).fields()
+
+
+def _with_common_audio(rows: list[Row]) -> tuple[list[Row], tuple[str, ...]]:
+    """Give every row the folder's most common sample rate and channel count, and say what differs from it.
+
+    A file whose header can't be read is not counted: it is reported when its turn comes.
+    """
+    headers: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        if row.path.suffix.lower() in AUDIO_SUFFIXES:
+            try:
+                info = soundfile.info(row.path)
+            except (soundfile.LibsndfileError, OSError):
+                continue
+            headers[row.id] = (info.samplerate, info.channels)
+    if not headers:
+        return rows, ()
+    sr = Counter(sr for sr, _ in headers.values()).most_common(1)[0][0]
+    n_channels = Counter(channels for _, channels in headers.values()).most_common(1)[0][0]
+    notes = []
+    others = Counter(rate for rate, _ in headers.values() if rate != sr)
+    if others:
+        rates = ", ".join(f"{count} at {rate} Hz" for rate, count in sorted(others.items()))
+        notes.append(f"{others.total()} of {len(rows)} clips are resampled to {sr} Hz ({rates}).")
+    odd = sum(channels != n_channels for _, channels in headers.values())
+    if odd:
+        notes.append(f"{odd} of {len(rows)} clips have another channel count than {n_channels}: brought to it.")
+    return [replace(row, sr=sr, n_channels=n_channels) for row in rows], tuple(notes)

@@ -1,0 +1,126 @@
+"""Render music from notes with a General MIDI sound font, and keep it in folders with a manifest.
+
+The sound font is the one that pretty_midi carries (TimGM6mb, GPL-2), played by symusic 0.5.9.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import soundfile
+from numpy.typing import NDArray
+
+from earmark.clip import Split
+from earmark.shelf import load_shelf
+from earmark.task import Task
+
+Renderer = Callable[[Path, str, int], None]
+"""(folder, split, seed): write the split's manifest.csv and files into the empty folder, from the seed alone."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One note: start and duration in seconds, pitch as MIDI number, velocity 1–127."""
+
+    start: float
+    duration: float
+    pitch: int
+    velocity: int = 100
+
+
+@dataclass(frozen=True)
+class Part:
+    """Notes played by one General MIDI programme (0–127), or by the drum kit."""
+
+    program: int
+    notes: Sequence[Note]
+    drums: bool = False
+
+
+def render(parts: Iterable[Part], seconds: float, sr: int) -> NDArray[np.float32]:
+    """Play the parts together: float32 (n_samples, 2), n_samples = round(seconds * sr), not normalised.
+
+    Reproducible to the bit on one machine. Peaks may exceed 1.
+    """
+    from symusic import Score, Track  # noqa: PLC0415 - loads compiled code that most commands never need
+    from symusic import Note as MidiNote  # noqa: PLC0415
+
+    score = Score(ttype="second")
+    for part in parts:
+        track = Track(program=part.program, is_drum=part.drums, ttype="second")
+        for note in part.notes:
+            track.notes.append(
+                MidiNote(
+                    time=note.start,
+                    duration=note.duration,
+                    pitch=note.pitch,
+                    velocity=note.velocity,
+                    ttype="second",
+                )
+            )
+        score.tracks.append(track)
+    audio = np.zeros((round(seconds * sr), 2), dtype=np.float32)
+    played = _synthesizer(sr).render(score, stereo=True).T[: len(audio)]
+    audio[: len(played)] = played
+    return audio
+
+
+@cache
+def _synthesizer(sr: int) -> Any:
+    import pretty_midi  # noqa: PLC0415
+    from symusic import Synthesizer  # noqa: PLC0415
+
+    font = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"
+    return Synthesizer(sf_path=str(font), sample_rate=sr, quality=4)
+
+
+def write_audio(path: Path, audio: NDArray[np.float32], sr: int) -> None:
+    """Write float32 in [-1, 1], (n_samples,) or (n_samples, n_channels), as 16-bit FLAC."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.round(audio * 32767).astype(np.int16), sr, subtype="PCM_16", compression_level=0.1)
+
+
+def write_manifest(folder: Path, rows: Sequence[dict[str, str]], names: Sequence[str] = ()) -> None:
+    """Write manifest.csv and, where the order or absence of classes matters, names.txt."""
+    pd.DataFrame(rows).to_csv(folder / "manifest.csv", index=False)
+    if names:
+        (folder / "names.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+
+
+def rendered(renderer: Renderer, *, audio: bool = True) -> Callable[[Task, str, Path, int], Split]:
+    """Make a data set's `load` from its renderer: render into `root` once, then read it as any folder.
+
+    `audio` says whether it is audio from the sound font, about which the board warns.
+    """
+
+    def load(task: Task, split: str, root: Path, seed: int) -> Split:
+        folder = _cached(renderer, root, split, seed)
+        found: Split = load_shelf("datasets", "folder").load(task, "all", folder, seed)
+        return replace(found, data=folder.parent.name, name=split, rendered=audio)
+
+    return load
+
+
+def _cached(renderer: Renderer, root: Path, split: str, seed: int) -> Path:
+    """The split's folder under `root`, named by seed and by the renderer's source, rendered if absent."""
+    code = Path(renderer.__code__.co_filename).read_bytes() + Path(__file__).read_bytes()
+    name = Path(renderer.__code__.co_filename).stem
+    folder = root / name / f"{split}-{seed}-{hashlib.sha256(code).hexdigest()[:8]}"
+    if not (folder / "manifest.csv").is_file():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Rendered apart and renamed whole, so that a crash or a second process never leaves half a split.
+        scratch = Path(tempfile.mkdtemp(prefix=f".{split}-", dir=folder.parent))
+        renderer(scratch, split, seed)
+        try:
+            os.replace(scratch, folder)  # noqa: PTH105 - Path.rename is the same call under a vaguer name
+        except OSError:
+            shutil.rmtree(scratch)
+    return folder

@@ -1,0 +1,60 @@
+"""Shelves: folders in which one file or folder is one thing, and the listing is the registry.
+
+A shelf in the course folder is searched before the built-in one, so a course adds a task by adding a file.
+"""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from earmark import course
+from earmark.errors import InstructorError, unknown_name
+from earmark.task import Task
+
+
+def shelf_folders(shelf: str) -> list[Path]:
+    """Where a shelf's things lie: the course's folder first, then the built-in one."""
+    folders = [course.folder() / shelf, Path(__file__).parent / shelf]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def names(shelf: str) -> list[str]:
+    """All names on a shelf of files, sorted."""
+    files = (path for folder in shelf_folders(shelf) for path in folder.glob("*.py"))
+    return sorted({path.stem for path in files if not path.stem.startswith("_")})
+
+
+def load_shelf(shelf: str, name: str) -> ModuleType:
+    """Import `name` from a shelf. Raises InstructorError for an unknown name, with the nearest known one."""
+    if name not in names(shelf):
+        raise unknown_name(shelf.removesuffix("s"), name, names(shelf))
+    own = course.folder() / shelf / f"{name}.py"
+    if not own.is_file():
+        return importlib.import_module(f"earmark.{shelf}.{name}")
+    module_name = f"earmark_course_{shelf}_{name}"
+    spec = importlib.util.spec_from_file_location(module_name, own)
+    if spec is None or spec.loader is None:
+        raise InstructorError(f"{own} can't be imported as a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def load_task(name: str) -> Task:
+    """The task that a file on the shelf declares."""
+    task = getattr(load_shelf("tasks", name), "TASK", None)
+    if not isinstance(task, Task):
+        raise InstructorError(f"tasks/{name}.py declares no TASK = Task(...): got {type(task).__name__}.")
+    return task
+
+
+def baselines(task: str) -> dict[str, Path]:
+    """The baselines of a task: name -> folder, sorted by name."""
+    found: dict[str, Path] = {}
+    for folder in reversed(shelf_folders("baselines")):
+        for path in (folder / task).glob("*/predict.py"):
+            found[path.parent.name] = path.parent
+    return dict(sorted(found.items()))

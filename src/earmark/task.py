@@ -1,0 +1,62 @@
+"""What a task file declares: `TASK = Task(...)`, one file a task, in `tasks/`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.clip import Answer, Array, Inputs
+from earmark.manifest import Row
+from earmark.submissions.limits import Limits
+
+ClipScores = dict[str, Array]
+"""What one clip adds to the scores, as arrays: counts, energies, or the target and prediction themselves.
+The entry "score", a number, is the clip's own share of the headline, shown clip by clip."""
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The one number that ranks."""
+
+    name: str
+    """As the field writes it: `macro_f1`, `sdr`."""
+    measure: Callable[[Sequence[ClipScores], NDArray[np.float64]], NDArray[np.float64]]
+    """From all clips' scores and weights of shape (n_clips, n_draws) to one value a draw, shape (n_draws,).
+    A weight says how often a clip was drawn: a column of ones is the split as it is. Higher is better."""
+    unit: str = ""
+    floor: float = 0.0
+    """The value given to a draw in which it is undefined, so that no score is ever NaN."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set, the form of an answer, the metrics, the headline, the limits."""
+
+    title: str
+    dataset: str
+    """Its embedded data set: a file in `datasets/`."""
+    names_as: str | None
+    """The keyword under which `predict` gets the names: classes, tags, stems; None where there are none."""
+    names_in: Callable[[Row], Sequence[str]]
+    """The names that one row of a manifest mentions; all rows' together, sorted, are the data set's."""
+    inputs: Callable[[Row], Inputs]
+    """What the model may see of a row, without the names; `predict` gets these as keyword arguments."""
+    target: Callable[[Row, Names], Answer]
+    """What is true of a row."""
+    files: Callable[[Row], Sequence[Path]]
+    """All files that a row needs, those of the target included: they must be there, and make up the digest."""
+    blank: Callable[..., Answer]
+    """The answer of a model that hears nothing; same arguments as `predict`. It sets the form of every answer."""
+    score_clip: Callable[[Answer, Answer, Names], ClipScores]
+    """(target, prediction, names) -> what the clip adds to the scores."""
+    headline: Headline
+    summarise: Callable[[Sequence[ClipScores], Names], dict[str, Any]]
+    """The also-reported metrics: name -> number, or dict of numbers a class, or nested lists (a matrix)."""
+    limits: Limits = field(default_factory=Limits)
+    columns: str = ""
+    """How a folder's manifest.csv must look for this task, in a sentence or two."""

@@ -1,0 +1,36 @@
+"""Train a baseline: the one way in for every `train.py`, from the command line and from `earmark train`.
+
+A train.py has `train(train, valid, folder)`: it learns from the splits and writes its weights into the folder
+that its predict.py stands in.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from earmark.clip import Split
+from earmark.shelf import load_task
+from earmark.splits import open_split
+
+Train = Callable[[Split, Split, Path], None]
+
+
+def train_into(train: Train, task: str, folder: Path, data: str | None, seed: int | None) -> float:
+    """Open the splits, train into `folder`, and return the CPU seconds it took."""
+    declared = load_task(task)
+    splits = [open_split(declared, name, data=data, seed=seed) for name in ("train", "valid")]
+    start = time.process_time()
+    train(*splits, folder)
+    return time.process_time() - start
+
+
+def main(train: Train, file: str) -> None:
+    """What `python train.py [--data PATH] [--seed N]` does: train into the folder of `file`."""
+    folder = Path(file).resolve().parent
+    parser = argparse.ArgumentParser(description=f"Train the baseline {folder.parent.name}/{folder.name}.")
+    parser.add_argument("--data", help="a folder with a manifest.csv; the task's embedded data if left out")
+    parser.add_argument("--seed", type=int, help="the seed of the embedded data (0 if left out)")
+    options = parser.parse_args()
+    seconds = train_into(train, folder.parent.name, folder, options.data, options.seed)
+    print(f"trained into {folder} in {seconds:.0f} CPU seconds")  # noqa: T201 - a command's last line
