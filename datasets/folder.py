@@ -1,6 +1,6 @@
 """Any folder with a manifest.csv: a course's own recordings, or a split that earmark rendered.
 
-Columns: `id`, `path` (relative to the manifest), `labels` (what they mean is the task's: `earmark tasks NAME`);
+Columns: `id`, `path` (relative to the manifest), `labels` (what they mean is the task's: `earmark tasks T`)
 and, where there are, `split` (train, valid, test, or fold names), `group` (song, speaker or programme: clips
 of one group never part company; without it `song` in `extra`, else the clip's id) and `extra` (JSON or
 `name=value;…`). A file `names.txt` beside the manifest fixes the order of the classes, one a line; without it
@@ -31,11 +31,14 @@ def load(task: Task, split: str, root: Path, seed: int) -> Split:  # noqa: ARG00
     chosen, name = select(rows, split)
     missing = [path for row in chosen for path in task.files(row) if not path.is_file()]
     if missing:
-        raise InstructorError(f"{root}: {len(missing)} files that the clips need are missing, first {missing[0]}.")
+        raise InstructorError(
+            f"{root}: {len(missing)} files that the clips need are missing, first {missing[0]}."
+        )
     if task.names_as is not None and len(names) == 1:
         notes += (f"The data has a single class, {names[0]!r}: naming it is no achievement.",)
     return Split(
         data=str(root),
+        folder=root,
         name=name,
         names=names,
         clips=tuple(Clip(row.id, row.group, partial(_inputs, task, row, names)) for row in chosen),
@@ -75,7 +78,9 @@ def _names(task: Task, root: Path, rows: list[Row]) -> Names:
     names = tuple(line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
     unlisted = sorted(mentioned - set(names))
     if unlisted:
-        raise InstructorError(f"{root / 'manifest.csv'} mentions {unlisted[:5]}, which names.txt does not list.")
+        raise InstructorError(
+            f"{root / 'manifest.csv'} mentions {unlisted[:5]}, which names.txt does not list."
+        )
     return names
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ class Split:
 
     data: str
     """The data set: an embedded one's name, or the folder's path."""
+    folder: Path
+    """Where its files lie, which no submission may reach."""
     name: str
     """Which split of it: train, valid, test, all, fold1 …"""
     names: tuple[str, ...]
@@ -47,6 +50,8 @@ class Split:
     """Whether the audio was rendered from a sound font, which says little about real recordings."""
     hidden: bool = False
     """Whether the targets are out of the students' reach: only such a split makes a board's run official."""
+    sources: tuple[Path, ...] = ()
+    """Folders of installed packages in which the targets stand; a sandbox shows them empty."""
     notes: tuple[str, ...] = ()
     """What was noticed while loading, said once: clips resampled, channels mixed down, classes unseen."""
 

@@ -1,6 +1,6 @@
 """A folder's `manifest.csv`: one row a clip; the one layout in which every data set reaches the grader.
 
-Columns: `id`, `path` (relative to the manifest) and `labels` are needed; `split`, `group` and `extra` are not.
+Columns: `id`, `path` (relative to the manifest) and `labels` are needed; `split`, `group`, `extra` are not.
 What `labels` means is the task's: see `columns` in its file.
 """
 
@@ -35,7 +35,9 @@ class Row:
     sr: int = 0
     """The folder's sample rate in Hz, to which `audio` brings every file; 0 where there is no audio."""
     n_channels: int = 0
-    """The folder's channel count, to which `audio` brings every file unless told otherwise."""
+    """The folder's channel count, to which `audio` brings every file."""
+    folder: Path = Path()
+    """Where the manifest stands; paths in `labels` are relative to it."""
 
     def fields(self) -> dict[str, str]:
         """`labels` read as `name=value;name=value`."""
@@ -128,7 +130,7 @@ def _row(folder: Path, record: dict[str, str]) -> Row:
         raise InstructorError(f"Clip {record['id']!r}: path {record['path']!r} leaves the folder {folder}.")
     extra = _extra(record.get("extra", ""))
     group = record.get("group") or extra.get("group") or extra.get("song") or record["id"]
-    return Row(record["id"], path, record["labels"], record.get("split", ""), group, extra)
+    return Row(record["id"], path, record["labels"], record.get("split", ""), group, extra, folder=folder)
 
 
 def _extra(text: str) -> dict[str, str]:
@@ -165,5 +167,7 @@ def _with_common_audio(rows: list[Row]) -> tuple[list[Row], tuple[str, ...]]:
         notes.append(f"{others.total()} of {len(rows)} clips are resampled to {sr} Hz ({rates}).")
     odd = sum(channels != n_channels for _, channels in headers.values())
     if odd:
-        notes.append(f"{odd} of {len(rows)} clips have another channel count than {n_channels}: brought to it.")
+        notes.append(
+            f"{odd} of {len(rows)} clips have another channel count than {n_channels}: brought to it."
+        )
     return [replace(row, sr=sr, n_channels=n_channels) for row in rows], tuple(notes)

@@ -23,7 +23,7 @@ from earmark.shelf import load_shelf
 from earmark.task import Task
 
 Renderer = Callable[[Path, str, int], None]
-"""(folder, split, seed): write the split's manifest.csv and files into the empty folder, from the seed alone."""
+"""(folder, split, seed): write manifest.csv and files into the empty folder, from split and seed alone."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def render(parts: Iterable[Part], seconds: float, sr: int) -> NDArray[np.float32
 
     Reproducible to the bit on one machine. Peaks may exceed 1.
     """
-    from symusic import Score, Track  # noqa: PLC0415 - loads compiled code that most commands never need
     from symusic import Note as MidiNote  # noqa: PLC0415
+    from symusic import Score, Track  # noqa: PLC0415 - loads compiled code that most commands never need
 
     score = Score(ttype="second")
     for part in parts:
@@ -85,7 +85,9 @@ def _synthesizer(sr: int) -> Any:
 def write_audio(path: Path, audio: NDArray[np.float32], sr: int) -> None:
     """Write float32 in [-1, 1], (n_samples,) or (n_samples, n_channels), as 16-bit FLAC."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, np.round(audio * 32767).astype(np.int16), sr, subtype="PCM_16", compression_level=0.1)
+    soundfile.write(
+        path, np.round(audio * 32767).astype(np.int16), sr, subtype="PCM_16", compression_level=0.1
+    )
 
 
 def write_manifest(folder: Path, rows: Sequence[dict[str, str]], names: Sequence[str] = ()) -> None:
@@ -95,16 +97,19 @@ def write_manifest(folder: Path, rows: Sequence[dict[str, str]], names: Sequence
         (folder / "names.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
 
 
-def rendered(renderer: Renderer, *, audio: bool = True) -> Callable[[Task, str, Path, int], Split]:
+def rendered(
+    renderer: Renderer, *, audio: bool = True, sources: tuple[Path, ...] = ()
+) -> Callable[[Task, str, Path, int], Split]:
     """Make a data set's `load` from its renderer: render into `root` once, then read it as any folder.
 
-    `audio` says whether it is audio from the sound font, about which the board warns.
+    `audio` says whether it is audio from the sound font, about which the board warns; `sources` are the
+    folders of installed packages in which its targets stand.
     """
 
     def load(task: Task, split: str, root: Path, seed: int) -> Split:
         folder = _cached(renderer, root, split, seed)
         found: Split = load_shelf("datasets", "folder").load(task, "all", folder, seed)
-        return replace(found, data=folder.parent.name, name=split, rendered=audio)
+        return replace(found, data=folder.parent.name, name=split, rendered=audio, sources=sources)
 
     return load
 

@@ -23,6 +23,10 @@ def open_split(task: Task, split: str, *, data: str | None = None, seed: int | N
     a folder without a manifest or a split that is not there.
     """
     if data is not None and data not in names("datasets"):
+        if seed is not None:
+            raise InstructorError(
+                f"--seed renders embedded data; the folder {data} is what it is. Leave one out."
+            )
         if "/" not in data and not Path(data).exists():
             load_shelf("datasets", data)  # raises with the nearest known name
         found: Split = load_shelf("datasets", "folder").load(task, split, Path(data).absolute(), 0)

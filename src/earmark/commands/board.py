@@ -1,0 +1,117 @@
+"""Commands that look: tasks, board, show, doctor."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def tasks(
+    task: Annotated[str | None, typer.Argument(help="One task, in full.")] = None,
+) -> None:
+    """List the tasks, or tell everything about one: what goes in, what comes out, how it is scored.
+
+    Example: [bold]earmark tasks source_separation[/bold]
+    """
+    from earmark.shelf import baselines, load_shelf, load_task, names
+
+    if task is None:
+        for name in names("tasks"):
+            typer.echo(f"{name:22} {load_task(name).title}  (baselines: {', '.join(baselines(name))})")
+        return
+    declared = load_task(task)
+    typer.echo((load_shelf("tasks", task).__doc__ or "").strip())
+    typer.echo(f"\nheadline: {declared.headline.name} {declared.headline.unit}".rstrip())
+    typer.echo(f"limits: {declared.limits}")
+    typer.echo(f"a folder of your own: {declared.columns}")
+    typer.echo(f"baselines: {', '.join(f'{task}/{name}' for name in baselines(task))}")
+
+
+def board(
+    task: Annotated[str | None, typer.Argument(help="One task's boards; else all.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line for each row.")
+    ] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a static site into this folder.")] = None,
+) -> None:
+    """Show the boards: who leads, by how much, and which ranks are luck.
+
+    Example: [bold]earmark board note_classification --html site[/bold]
+    """
+    from earmark import course
+    from earmark.boards import boards_of, print_boards, write_site
+    from earmark.leaderboard import exports
+    from earmark.leaderboard.store import Store
+    from earmark.shelf import load_task
+
+    if task is not None:
+        load_task(task)
+    found = boards_of(Store(course.database()), task=task)
+    if as_csv:
+        typer.echo(exports.as_csv(found), nl=False)
+    elif as_json:
+        typer.echo(exports.as_json(found), nl=False)
+    elif html is not None:
+        typer.echo(write_site(found, html))
+    else:
+        print_boards(found)
+
+
+def show(
+    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.")],
+    clips: Annotated[int, typer.Option(help="How many of the lowest clips to list.")] = 5,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the run and its clips as one JSON object.")
+    ] = False,
+) -> None:
+    """Show one run: its scores, what failed and why, the clips it found hardest.
+
+    Example: [bold]earmark show 3f2a[/bold]
+    """
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from earmark import course
+    from earmark.boards import find_run
+    from earmark.leaderboard.store import Store
+    from earmark.report import Result, print_run
+    from earmark.report import as_json as as_object
+
+    store = Store(course.database())
+    record = find_run(store, run)
+    outcomes = store.outcomes(record.id)
+    if as_json:
+        found = as_object(Result(Path(record.submission), record.task, record))
+        typer.echo(json.dumps(found | {"outcomes": [asdict(outcome) for outcome in outcomes]}))
+    else:
+        print_run(Console(), record, outcomes, clips=clips)
+
+
+def doctor() -> None:
+    """Run a hostile probe in the real sandbox of this machine, and say what holds.
+
+    Exits with 1 where something that earmark claims does not hold.
+
+    Example: [bold]earmark doctor[/bold]
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from earmark import course
+    from earmark.submissions.probe import probe
+
+    findings = probe()
+    table = Table("", "what a submission tried", "what came of it")
+    for finding in findings:
+        table.add_row(
+            "[green]holds[/green]" if finding.holds else "[red]FAILS[/red]", finding.what, finding.detail
+        )
+    console = Console()
+    console.print(table)
+    console.print(f"course folder: {course.folder()}", highlight=False, soft_wrap=True)
+    gpu = "there" if Path("/dev/nvidia0").exists() else "none here: submissions run on the CPU"
+    console.print(f"NVIDIA GPU: {gpu}", highlight=False)
+    raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)

@@ -1,0 +1,141 @@
+"""Commands that run or score submissions: grade, check, rescore, demo."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Folders = Annotated[
+    list[Path], typer.Argument(help="Submissions: folders, or TASK/BASELINE for a built-in one.")
+]
+TaskName = Annotated[str | None, typer.Option("--task", help="Task; else the one in submission.yaml.")]
+Data = Annotated[str | None, typer.Option(help="A folder with a manifest.csv, or a data set's name.")]
+SplitName = Annotated[
+    str, typer.Option("--split", help="Split; without it test, or all of a folder without one.")
+]
+Seed = Annotated[
+    int | None, typer.Option(help="Render the hidden split from this seed, not the course's secret.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each run.")]
+Unsealed = Annotated[
+    bool, typer.Option("--unsealed", help="No sandbox: for your own models only; never enters a board.")
+]
+
+
+def grade(
+    folders: Folders,
+    task: TaskName = None,
+    split: SplitName = "",
+    data: Data = None,
+    seed: Seed = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+    unsealed: Unsealed = False,
+) -> None:
+    """Grade submissions on the hidden test split, in the sandbox, and keep their runs.
+
+    Example: [bold]earmark grade hand-ins/* --task note_classification[/bold]
+    """
+    from earmark.batch import Batch, device_named, resolve
+    from earmark.report import as_json as as_object
+
+    batch = Batch(device=device_named(device), sealed=not unsealed)
+    for folder, name in resolve(folders, task):
+        batch.grade(folder, name, split=split, data=data, seed=seed)
+        if as_json:
+            typer.echo(json.dumps(as_object(batch.results[-1])))
+    if not as_json:
+        batch.print_results()
+    raise typer.Exit(batch.exit_code)
+
+
+def check(
+    folder: Annotated[Path, typer.Argument(help="Your submission's folder.")],
+    task: TaskName = None,
+    data: Data = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Check your own submission before handing in: its form, the rules, its score on the validation split.
+
+    It runs in the same sandbox as the grader's, and nothing is kept.
+
+    Example: [bold]earmark check my-model[/bold]
+    """
+    from earmark.batch import Batch, device_named, resolve
+    from earmark.report import as_json as as_object
+
+    [(path, name)] = resolve([folder], task)
+    with tempfile.TemporaryDirectory(prefix="earmark-check-") as scratch:
+        batch = Batch(
+            device=device_named(device), database=f"sqlite:///{scratch}/check.db", predictions=Path(scratch)
+        )
+        batch.grade(path, name, split="valid", data=data)
+    if as_json:
+        typer.echo(json.dumps(as_object(batch.results[0])))
+    else:
+        batch.print_results()
+    raise typer.Exit(batch.exit_code)
+
+
+def rescore(
+    run: Annotated[str | None, typer.Argument(help="A run's id, or its beginning.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every scored run.")] = False,
+) -> None:
+    """Score runs again from their kept predictions, without running the model; old scores are kept.
+
+    Example: [bold]earmark rescore --all[/bold]
+    """
+    from earmark import course
+    from earmark.boards import find_run
+    from earmark.errors import EarmarkError, InstructorError
+    from earmark.leaderboard.store import Store
+    from earmark.rescoring import rescore as rescore_run
+
+    if (run is None) == (not every):
+        raise InstructorError("earmark rescore takes a run's id, or --all: got neither or both.")
+    store = Store(course.database())
+    runs = store.runs(states=["scored"]) if run is None else [find_run(store, run)]
+    failed = 0
+    for record in runs:
+        try:
+            score = rescore_run(record, store, course.predictions())
+        except EarmarkError as error:
+            failed += 1
+            typer.echo(f"{record.id}  {record.task}  {record.submission}: {error}", err=True)
+            continue
+        before = record.score.value if record.score else float("nan")
+        typer.echo(
+            f"{record.id}  {record.task}  {record.submission}: {score.name} {before:.4f} -> {score.value:.4f}"
+        )
+    raise typer.Exit(2 if failed else 0)
+
+
+def demo(
+    site: Annotated[Path | None, typer.Option(help="Where the static site goes.")] = None,
+    fresh: Annotated[bool, typer.Option(help="Grade baselines that were already graded, too.")] = False,
+) -> None:
+    """Grade every baseline of every task on its hidden split, print the boards, and write them as a site.
+
+    Example: [bold]earmark demo[/bold]
+    """
+    from earmark import course
+    from earmark.batch import Batch, device_named
+    from earmark.boards import boards_of, print_boards, write_site
+    from earmark.shelf import baselines, names
+
+    batch = Batch(device=device_named("auto"), reuse=not fresh)
+    work: list[tuple[Path, str]] = [
+        (path, task) for task in names("tasks") for path in baselines(task).values()
+    ]
+    batch.render(sorted({task for _, task in work}))
+    for number, (path, task) in enumerate(work, start=1):
+        batch.grade(path, task, note=f"{number}/{len(work)}")
+    found: list[Any] = boards_of(batch.store, hidden_only=True)
+    print_boards(found)
+    batch.print_faults()
+    typer.echo(write_site(found, site or course.folder() / "site"))
+    raise typer.Exit(batch.exit_code)

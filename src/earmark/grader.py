@@ -1,0 +1,207 @@
+"""Run one submission on one split, score it, and keep the run: where the machines meet.
+
+Clips leave in an order shuffled by a secret of the run and without their ids. A prediction is scored as it
+comes, so that memory does not grow with the split. The run's row is there before the worker starts; outcomes,
+scores and final state arrive in one transaction after the predictions' file has its name.
+"""
+
+import importlib.metadata
+import platform
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from earmark import course
+from earmark.clip import Split
+from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError
+from earmark.leaderboard.records import NewRun, OutcomeRecord, RunRecord
+from earmark.leaderboard.store import Store
+from earmark.predictions import PredictionWriter
+from earmark.scores import Item, read_items, score_item, score_run, scorer_hash
+from earmark.submissions.folder import Submission, open_submission
+from earmark.submissions.session import Reply, Session
+from earmark.task import ClipScores, Task
+
+BATCH_CLIPS = 32
+BATCH_BYTES = 16 << 20
+PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "torchaudio", "librosa", "mir_eval")
+
+Progress = Callable[[int, int], None]
+"""Told (clips done, clips in all) as a run goes on."""
+
+
+@dataclass
+class Tally:
+    """What a run has so far, clip by clip."""
+
+    scores: dict[str, ClipScores] = field(default_factory=dict)
+    outcomes: dict[str, OutcomeRecord] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)  # an ordered set: each thing is said once
+
+
+@dataclass(frozen=True)
+class Grader:
+    """Grades submissions of one task on one split into one store."""
+
+    task_name: str
+    task: Task
+    split: Split
+    store: Store
+    predictions: Path
+    """The folder in which predictions are kept."""
+    seed: int | None = None
+    sealed: bool = True
+    device: str = "cpu"
+
+    def grade(self, folder: Path, progress: Progress = lambda _done, _all: None) -> RunRecord:
+        """Run a submission's folder on the split; returns the finished run, whatever became of it.
+
+        A fault of the student's is a failed run with its verdict. A fault of ours is an errored run that
+        costs the student nothing, and is raised as OurFault.
+        """
+        try:
+            submission = open_submission(folder, max_bytes=self.task.limits.folder_bytes)
+        except SubmissionError as error:
+            run_id = self.store.begin(self._new_run(folder.resolve().name))
+            return self._failed(run_id, error)
+        run_id = self.store.begin(self._new_run(submission.name, submission))
+        try:
+            return self._run(run_id, submission, progress)
+        except SubmissionError as error:
+            return self._failed(run_id, error)
+        except BaseException as error:
+            with suppress(Exception):  # the first fault is the one to tell of
+                self.store.finish(run_id, state="errored", reason=f"{type(error).__name__}: {error}"[:500])
+            if isinstance(error, EarmarkError) or not isinstance(error, Exception):
+                raise
+            raise OurFault(f"grading {submission.name} stopped: {type(error).__name__}: {error}") from error
+
+    def reference(self) -> RunRecord:
+        """The run of `blank` on this split by this scorer; scored the first time it is asked for."""
+        scorer = scorer_hash(self.task_name)
+        for run in self.store.runs(task=self.task_name, split_digest=self.split.digest, states=["scored"]):
+            if run.reference and run.score is not None and run.score.scorer_hash == scorer:
+                return run
+        run_id = self.store.begin(self._new_run("blank", reference=True))
+        tally = Tally()
+        for item in read_items(self.split, self.split.clips, tally.notes):
+            tally.scores[item.clip.id] = score_item(self.task, self.split.names, item, None)
+        return self._finish(run_id, tally, seconds=0.0, peak=None)
+
+    def _new_run(self, name: str, submission: Submission | None = None, *, reference: bool = False) -> NewRun:
+        return NewRun(
+            task=self.task_name,
+            submission=name,
+            title=submission.title if submission else "",
+            authors=submission.authors if submission else (),
+            team=submission.team if submission else "",
+            data=self.split.data,
+            split=self.split.name,
+            split_digest=self.split.digest,
+            seed=self.seed,
+            rendered=self.split.rendered,
+            hidden=self.split.hidden,
+            sealed=self.sealed,
+            reference=reference,
+            device=self.device,
+            code_hash=submission.code_hash if submission else "",
+            weights_hash=submission.weights_hash if submission else "",
+            packages={name: importlib.metadata.version(name) for name in PACKAGES},
+            machine={"system": platform.platform(), "python": platform.python_version()},
+        )
+
+    def _run(self, run_id: str, submission: Submission, progress: Progress) -> RunRecord:
+        tally = Tally(notes=dict.fromkeys(self.split.notes))
+        hide = (course.hidden(), self.predictions, self.split.folder)
+        ids = [clip.id for clip in self.split.clips]
+        with (
+            PredictionWriter(self.predictions / f"{run_id}.npz", ids) as writer,
+            Session(
+                submission.path,
+                limits=self.task.limits,
+                sealed=self.sealed,
+                device=self.device,
+                mask=self.split.sources,
+                hide=hide,
+            ) as session,
+        ):
+            for batch in _batches(self.split, tally.notes):
+                blanks = [self.task.blank(**item.inputs) for item in batch]
+                replies = session.predict([item.inputs for item in batch], blanks)
+                for item, reply in zip(batch, replies, strict=True):
+                    self._count(item, reply, tally, writer)
+                progress(len(tally.outcomes), len(ids))
+        if not any(outcome.state == "ok" for outcome in tally.outcomes.values()):
+            raise _all_failed(tally)
+        return self._finish(run_id, tally, seconds=session.seconds, peak=session.peak_memory_bytes)
+
+    def _count(self, item: Item, reply: Reply, tally: Tally, writer: PredictionWriter) -> None:
+        """Score one reply, keep its prediction, and write down what became of the clip."""
+        clip = item.clip
+        scores = score_item(self.task, self.split.names, item, reply.prediction)
+        tally.scores[clip.id] = scores
+        tally.notes.update(dict.fromkeys(reply.notes))
+        if reply.prediction is not None:
+            writer.add(clip.id, reply.prediction)
+        tally.outcomes[clip.id] = OutcomeRecord(
+            clip_id=clip.id,
+            group=clip.group,
+            state="failed" if reply.prediction is None else "ok",
+            verdict=reply.verdict or "",
+            message=reply.message,
+            seconds=reply.seconds,
+            score=float(scores["score"]),
+        )
+
+    def _finish(self, run_id: str, tally: Tally, *, seconds: float, peak: int | None) -> RunRecord:
+        clips = [clip for clip in self.split.clips if clip.id in tally.scores]
+        if not clips:
+            raise InstructorError(f"No clip of {self.split.data} can be read: {'; '.join(tally.notes)}")
+        scores = [tally.scores[clip.id] for clip in clips]
+        score = score_run(self.task, self.split.names, clips, scores, scorer_hash(self.task_name))
+        self.store.finish(
+            run_id,
+            state="scored",
+            outcomes=[tally.outcomes[clip.id] for clip in clips if clip.id in tally.outcomes],
+            score=score,
+            notes=tuple(tally.notes),
+            seconds=seconds,
+            peak_memory_bytes=peak,
+        )
+        return self.store.run(run_id)
+
+    def _failed(self, run_id: str, error: SubmissionError) -> RunRecord:
+        self.store.finish(run_id, state="failed", verdict=error.verdict, reason=str(error))
+        return self.store.run(run_id)
+
+
+def _batches(split: Split, notes: dict[str, None]) -> Iterator[list[Item]]:
+    """The split's clips in a secret order, read when their turn comes, a few at a time."""
+    order = list(split.clips)
+    secrets.SystemRandom().shuffle(order)
+    batch: list[Item] = []
+    held = 0
+    for item in read_items(split, order, notes):
+        size = sum(value.nbytes for value in item.inputs.values() if isinstance(value, np.ndarray))
+        if batch and (len(batch) == BATCH_CLIPS or held + size > BATCH_BYTES):
+            yield batch
+            batch, held = [], 0
+        batch.append(item)
+        held += size
+    if batch:
+        yield batch
+
+
+def _all_failed(tally: Tally) -> EarmarkError:
+    """The error of a run in which no clip was answered: the commonest verdict, with its message."""
+    outcomes = list(tally.outcomes.values())
+    if not outcomes:
+        return InstructorError(f"No clip of the split can be read: {'; '.join(tally.notes)}")
+    verdicts = [outcome.verdict for outcome in outcomes]
+    verdict = max(set(verdicts), key=verdicts.count)
+    message = next(outcome.message for outcome in outcomes if outcome.verdict == verdict)
+    return SubmissionError(verdict, f"all {len(outcomes)} clips failed, for example: {message}")

@@ -1,0 +1,126 @@
+"""What the terminal and `--json` say of a run."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from earmark.leaderboard.records import OutcomeRecord, RunRecord
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one submission: its run, or our fault that kept it from having one."""
+
+    folder: Path
+    task: str
+    run: RunRecord | None
+    fault: str = ""
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """One result as the object that `--json` prints on a line."""
+    run = result.run
+    if run is None:
+        run_or_fault = {"run": None, "task": result.task, "submission": result.folder.resolve().name}
+        return run_or_fault | {"state": "errored", "reason": result.fault}
+    score = run.score
+    headline = (
+        {"name": score.name, "value": score.value, "low": score.low, "high": score.high} if score else None
+    )
+    return {
+        "run": run.id,
+        "task": run.task,
+        "submission": run.submission,
+        "split": run.split,
+        "state": run.state,
+        "headline": headline,
+        "metrics": dict(score.metrics) if score else {},
+        "clips": {"ok": run.clips_ok, "failed": run.clips_failed},
+        "seconds": run.seconds,
+        "peak_memory_bytes": run.peak_memory_bytes,
+        "reason": _reason(run),
+    }
+
+
+def line(result: Result) -> str:
+    """One result as a line of rich markup: what it scored, or why it did not."""
+    name = f"[bold]{escape(result.task)}/{escape(result.folder.resolve().name)}[/bold]"
+    run = result.run
+    if run is None:
+        return f"{name}: [red]not graded, by our own fault[/red]: {escape(result.fault)}"
+    if run.score is None:
+        return f"{name}: [red]{run.state}[/red]: {escape(_reason(run))}"
+    failed = f", [red]{run.clips_failed} clips failed[/red]" if run.clips_failed else ""
+    return f"{name}: {_headline(run)} in {run.seconds:.0f} s{failed}"
+
+
+def print_run(console: Console, run: RunRecord, outcomes: Sequence[OutcomeRecord], *, clips: int = 5) -> None:
+    """A run in full: what it scored, what failed and why, and the clips it found hardest."""
+    say = _plain(console)
+    say(f"run {run.id}: {run.task}, {run.submission}, split {run.split} of {run.data}: {run.state}")
+    for remark in _remarks(run):
+        say(remark)
+    if run.score is not None:
+        say(f"  {_headline(run)}")
+        for name, value in run.score.metrics.items():
+            say(f"  {name}: {_value(value)}")
+    for note in run.notes:
+        say(f"  note: {note}")
+    failures = Counter(
+        (outcome.verdict, outcome.message) for outcome in outcomes if outcome.state == "failed"
+    )
+    for (verdict, message), count in failures.most_common(clips):
+        say(f"  {count} of {len(outcomes)} clips: {verdict}: {message}")
+    if failures:
+        say("  A failed clip is scored as the blank answer.")
+    hardest = sorted((out for out in outcomes if out.score is not None), key=lambda out: out.score or 0.0)[
+        :clips
+    ]
+    if hardest:
+        say("  lowest clips: " + ", ".join(f"{out.clip_id} {out.score:.3f}" for out in hardest))
+
+
+def _remarks(run: RunRecord) -> list[str]:
+    """Lines on how the run was made, those that apply."""
+    peak = run.peak_memory_bytes
+    memory = f", {peak / 2**20:.0f} MiB at most" if peak else ""
+    remarks = [f"  {run.clips_ok} clips answered, {run.clips_failed} failed, in {run.seconds:.1f} s{memory}"]
+    if run.state in ("failed", "errored"):
+        remarks.append(f"  {_reason(run)}")
+    if not run.sealed:
+        remarks.append("  Unsealed: it ran without the sandbox and enters no board.")
+    if run.rendered:
+        remarks.append("  Rendered audio: this says little about real recordings.")
+    return remarks
+
+
+def _headline(run: RunRecord) -> str:
+    assert run.score is not None
+    score = run.score
+    unit = f" {score.unit}" if score.unit else ""
+    return f"{score.name} {score.value:.3f}{unit} (95 % interval {score.low:.3f} to {score.high:.3f})"
+
+
+def _reason(run: RunRecord) -> str:
+    return f"{run.verdict}: {run.reason}" if run.verdict else run.reason
+
+
+def _value(value: Any) -> str:
+    """A metric as text: a number, numbers a class, or a matrix (left to --json)."""
+    if value is None:
+        return "undefined here"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_value(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return f"{len(value)} rows (see --json)"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _plain(console: Console) -> Any:
+    """Print text as it is: a student's words are never read as markup."""
+    return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
