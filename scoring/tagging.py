@@ -1,0 +1,115 @@
+"""Metrics of audio tagging, where several tags may hold of a clip.
+
+Conventions: `target` is bool (n_tags,), `prediction` float (n_tags,), larger is likelier. Every metric
+lies in [0, 1] and more is better. Equal scores are one threshold, as in scikit-learn: nothing is gained
+by ties.
+
+Metrics
+-------
+* mAP, the headline: average precision of each tag over the clips, then the mean over tags. AP is the sum
+  over thresholds of precision times the gain in recall, not interpolated (scikit-learn's definition; the
+  measure of AudioSet and FSD50K: Gemmeke et al. 2017, Fonseca et al. 2022).
+* lwlrap: label-weighted label-ranking average precision (Fonseca et al., "Audio tagging with noisy labels and
+  minimal supervision", DCASE 2019): for each true tag of a clip the precision at its rank among the clip's
+  tags, averaged over all true tags of all clips.
+* ROC-AUC of each tag, then the mean over tags.
+* MAP@3 (FSDKaggle2018): precision at the ranks of the true tags among the first three, over the number
+  of true tags or 3, whichever is less.
+
+Differences from the references
+-------------------------------
+1. A tag without a positive clip in a draw (or in the split) has no AP: it is left out of that draw's mean.
+   scikit-learn warns and gives 0. A tag that all clips have is left out of ROC-AUC too.
+2. lwlrap: ties are scikit-learn's (`label_ranking_average_precision_score` weighted by the number of true
+   tags): all tags of a tie have its last rank. The code of DCASE 2019 gives .406 for NaN scores; here NaN
+   is refused.
+3. MAP@3: a tag has one rank, so it cannot be named three times (a naive version then gives 1.833); in a
+   tie the wrong tags come first.
+4. A clip without tags has no rank to get wrong: its label-ranking AP is 1, as in scikit-learn, and it weighs
+   nothing in lwlrap and MAP@3.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from earmark.scoring.form import require_same_form
+from earmark.scoring.ranking import average_precision, roc_auc
+from earmark.scoring.undefined import by_name, mean_of_defined, or_none
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Clips = Sequence[Mapping[str, NDArray[Any]]]
+
+
+def score_clip(target: Bools, prediction: NDArray[Any], names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """One clip's part: `target` bool and `prediction` float32 (n_tags,), and `score`, its label-ranking AP.
+
+    Raises ValueError where the shapes differ or a score is not finite.
+    """
+    require_same_form(np.empty(len(names)), target)
+    require_same_form(target, prediction)
+    truth, scores = target.astype(np.bool_), prediction.astype(np.float32)
+    score = label_ranking_average_precision(truth, scores)
+    return {"target": truth, "prediction": scores, "score": np.asarray(score)}
+
+
+def mean_average_precision(clips: Clips, weights: Floats) -> Floats:
+    """Macro mAP for each column of `weights` (n_clips, n_draws): the headline. In [0, 1], (n_draws,).
+
+    A tag without positives in a draw is left out of it; a draw where no tag has any is NaN.
+    """
+    targets, predictions = _stack(clips)
+    by_tag = [average_precision(*tag, weights) for tag in zip(targets.T, predictions.T, strict=True)]
+    return mean_of_defined(np.stack(by_tag))
+
+
+def label_ranking_average_precision(target: Bools, prediction: NDArray[Any]) -> float:
+    """The mean over one clip's true tags of the precision at their rank, in (0, 1]; 1 where none is true."""
+    if not target.any():
+        return 1.0
+    rank = rankdata(-prediction, method="max")[target]
+    rank_among_true = rankdata(-prediction[target], method="max")
+    return float((rank_among_true / rank).mean())
+
+
+def lwlrap(clips: Clips) -> float:
+    """Label-weighted label-ranking average precision over all clips; NaN where no clip has a tag."""
+    true_tags = np.array([clip["target"].sum() for clip in clips])
+    if not true_tags.any():
+        return float("nan")
+    return float(np.average([float(clip["score"]) for clip in clips], weights=true_tags))
+
+
+def map_at_3(clips: Clips) -> float:
+    """Mean over the clips that have tags of AP among the three first-ranked tags; NaN where none has any."""
+    targets, predictions = _stack(clips)
+    targets, predictions = targets[targets.any(axis=1)], predictions[targets.any(axis=1)]
+    if not len(targets):
+        return float("nan")
+    order = np.lexsort((targets, -predictions))[:, :3]
+    right = np.take_along_axis(targets, order, axis=1)
+    precision = np.cumsum(right, axis=1) / np.arange(1, right.shape[1] + 1)
+    best = np.minimum(targets.sum(axis=1), 3)
+    return float(((precision * right).sum(axis=1) / best).mean())
+
+
+def summarise(clips: Clips, names: Sequence[str]) -> dict[str, Any]:
+    """What is reported beside the headline; None where a metric is undefined for want of positives."""
+    targets, predictions = _stack(clips)
+    ones = np.ones((len(clips), 1))
+    by_tag = [average_precision(*tag, ones)[0] for tag in zip(targets.T, predictions.T, strict=True)]
+    return {
+        "lwlrap": or_none(lwlrap(clips)),
+        "roc_auc": or_none(mean_of_defined(roc_auc(targets, predictions))),
+        "map_at_3": or_none(map_at_3(clips)),
+        "average_precision": by_name(names, by_tag),
+    }
+
+
+def _stack(clips: Clips) -> tuple[Bools, NDArray[np.float32]]:
+    """Targets and predictions of all clips, (n_clips, n_tags)."""
+    return np.stack([clip["target"] for clip in clips]), np.stack([clip["prediction"] for clip in clips])
