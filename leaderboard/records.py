@@ -1,0 +1,97 @@
+"""What goes into the database and comes out of it: plain, frozen, without a thread back to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+State = Literal["queued", "running", "scored", "failed", "errored"]
+"""failed: the student's fault. errored: ours. Only a scored run can rank."""
+
+FINAL_STATES = ("scored", "failed", "errored")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutcomeRecord:
+    """What became of one clip. One that failed was scored as the task's blank answer."""
+
+    clip_id: str
+    group: str
+    state: Literal["ok", "failed"]
+    verdict: str = ""
+    message: str = ""
+    seconds: float = 0.0
+    score: float | None = None
+    """The clip's own share of the headline, where the task defines one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreRecord:
+    """The scores of one run by one version of the scorer."""
+
+    scorer_hash: str
+    name: str
+    """Of the headline metric; higher is better."""
+    unit: str = ""
+    value: float
+    low: float
+    high: float
+    """Of the 95 % interval."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """name -> number, None where undefined, dict of numbers a class, or nested lists (a matrix)."""
+    replicates: NDArray[np.float64] = field(repr=False, compare=False)
+    """Bootstrap replicates of the headline, shape (n_draws,). Two runs on one split used the same draws, so
+    that equal indices are paired."""
+    created: datetime | None = None
+    """When it was stored; the store sets it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRun:
+    """What is known of a run before it starts."""
+
+    task: str
+    submission: str
+    title: str = ""
+    authors: Sequence[str] = ()
+    team: str = ""
+    data: str
+    """Name or path of the data set."""
+    split: str
+    split_digest: str
+    """Of the clips and targets: runs with equal digests are comparable."""
+    seed: int | None = None
+    """Of a rendered split; None where there is none or where it is secret."""
+    rendered: bool = False
+    hidden: bool = False
+    sealed: bool = True
+    reference: bool = False
+    """A built-in floor such as `blank`, shown on the board but not ranked."""
+    device: str = "cpu"
+    code_hash: str = ""
+    weights_hash: str = ""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord(NewRun):
+    """A run as the database has it; `score` is by the newest scorer."""
+
+    id: str
+    state: State
+    verdict: str = ""
+    reason: str = ""
+    notes: Sequence[str] = ()
+    clips_ok: int = 0
+    clips_failed: int = 0
+    seconds: float = 0.0
+    peak_memory_bytes: int | None = None
+    owner: str = ""
+    created: datetime
+    started: datetime | None = None
+    finished: datetime | None = None
+    score: ScoreRecord | None = None

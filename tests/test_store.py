@@ -1,0 +1,293 @@
+"""The store: what goes in comes out, nothing half-written, nothing that is not finite."""
+
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import StatementError
+
+from earmark.leaderboard import migrations
+from earmark.leaderboard.engine import open_engine
+from earmark.leaderboard.models import Base
+from earmark.leaderboard.records import NewRun, OutcomeRecord, ScoreRecord
+from earmark.leaderboard.store import STOPPED, Store
+
+NEW = NewRun(
+    task="audio_tagging",
+    submission="cnn",
+    title="A small CNN",
+    authors=("Ada", "Grace"),
+    team="loud",
+    data="effects",
+    split="test",
+    split_digest="d1",
+    hidden=True,
+    rendered=True,
+    packages={"torch": "2.11.0"},
+    machine={"cpus": 2},
+)
+SCORE = ScoreRecord(
+    scorer_hash="s1",
+    name="map",
+    value=0.5,
+    low=0.4,
+    high=0.6,
+    metrics={"lwlrap": 0.6, "ap": {"zebra": 0.1, "ant": None}, "confusion": [[1, 0], [2, 3]]},
+    replicates=np.array([0.45, 0.5, 0.55]),
+)
+OUTCOMES = (
+    OutcomeRecord(clip_id="a", group="g1", state="ok", seconds=0.1, score=0.7),
+    OutcomeRecord(clip_id="b", group="g2", state="failed", verdict="crashed", message="boom"),
+)
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/new folder/runs.db"
+
+
+@pytest.fixture
+def store(url):
+    with Store(url) as opened:
+        yield opened
+
+
+def scored(store, **changes):
+    run_id = store.begin(replace(NEW, **changes))
+    store.finish(run_id, state="scored", outcomes=OUTCOMES, score=SCORE)
+    return run_id
+
+
+def test_a_run_comes_out_as_it_went_in(store):
+    before = datetime.now(UTC)
+    run_id = store.begin(NEW)
+    running = store.run(run_id)
+    assert (running.state, running.score, running.finished) == ("running", None, None)
+    store.finish(
+        run_id,
+        state="scored",
+        outcomes=OUTCOMES,
+        score=SCORE,
+        notes=["knows 3 of 4 classes"],
+        seconds=1.5,
+        peak_memory_bytes=5 << 30,
+    )
+    run = store.run(run_id)
+    for name, value in vars(NEW).items():
+        assert getattr(run, name) == value, name
+    assert (run.state, run.clips_ok, run.clips_failed) == ("scored", 1, 1)
+    assert (run.notes, run.seconds, run.peak_memory_bytes) == (("knows 3 of 4 classes",), 1.5, 5 << 30)
+    assert before <= run.created <= run.finished <= datetime.now(UTC)
+    assert run.created.tzinfo is not None
+    assert replace(run.score, created=None) == SCORE
+    assert list(run.score.metrics["ap"]) == ["zebra", "ant"]
+    np.testing.assert_array_equal(run.score.replicates, SCORE.replicates)
+    assert store.outcomes(run_id) == list(OUTCOMES)
+
+
+def test_a_run_ends_once(store):
+    run_id = scored(store)
+    with pytest.raises(ValueError, match=rf"Run {run_id} is scored; expected one that is running"):
+        store.finish(run_id, state="failed", verdict="crashed")
+    assert store.run(run_id).state == "scored"
+    with pytest.raises(LookupError, match="no run 'ffff'"):
+        store.finish("ffff", state="failed")
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        ({"state": "running"}, "ends as one of scored, failed, errored"),
+        ({"state": "scored"}, "needs a score"),
+        ({"state": "failed", "score": SCORE}, "has no score"),
+        ({"state": "failed", "outcomes": OUTCOMES + OUTCOMES[:1]}, "Clip 'a' has two outcomes"),
+        ({"state": "failed", "outcomes": [replace(OUTCOMES[0], score=math.nan)]}, "'a' is not finite"),
+    ],
+)
+def test_an_impossible_end_leaves_the_run_running(store, end, message):
+    run_id = store.begin(NEW)
+    with pytest.raises(ValueError, match=message):
+        store.finish(run_id, **end)
+    assert store.run(run_id).state == "running"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"value": math.nan},
+        {"low": -math.inf},
+        {"high": math.inf},
+        {"replicates": np.array([0.5, math.nan])},
+        {"replicates": np.array([])},
+        {"metrics": {"sdr": {"drums": [1.0, math.nan]}}},
+    ],
+    ids=str,
+)
+def test_what_is_not_finite_cannot_get_in(store, change):
+    run_id = store.begin(NEW)
+    with pytest.raises(ValueError, match="finite"):
+        store.finish(run_id, state="scored", score=replace(SCORE, **change))
+    assert store.run(run_id).state == "running"
+    store.finish(run_id, state="scored", score=SCORE)
+    with pytest.raises(ValueError, match="finite"):
+        store.add_score(run_id, replace(SCORE, scorer_hash="s2", **change))
+    assert store.run(run_id).score.value == 0.5
+
+
+def test_a_failed_transaction_leaves_nothing(store):
+    run_id = store.begin(NEW)
+    with pytest.raises(StatementError, match="not JSON serializable"):
+        store.finish(run_id, state="scored", outcomes=OUTCOMES, score=replace(SCORE, metrics={"x": object()}))
+    assert (store.run(run_id).state, store.outcomes(run_id)) == ("running", [])
+
+
+def test_rescoring_keeps_the_old_score(store):
+    run_id = scored(store)
+    store.add_score(run_id, replace(SCORE, scorer_hash="s2", value=0.55))
+    assert store.run(run_id).score.value == 0.55
+    assert [score.scorer_hash for score in store.scores(run_id)] == ["s2", "s1"]
+    store.add_score(run_id, replace(SCORE, value=0.52))
+    assert [(score.scorer_hash, score.value) for score in store.scores(run_id)] == [
+        ("s1", 0.52),
+        ("s2", 0.55),
+    ]
+    assert len(store.runs()) == 1
+
+
+def test_only_a_scored_run_is_scored_again(store):
+    run_id = store.begin(NEW)
+    with pytest.raises(ValueError, match="is running; expected one that is scored"):
+        store.add_score(run_id, SCORE)
+    with pytest.raises(LookupError):
+        store.add_score("ffff", SCORE)
+    assert store.scores(run_id) == []
+
+
+def test_lookup_by_prefix(store, monkeypatch):
+    ids = iter(["abc111111111", "abc222222222", "def333333333"])
+    monkeypatch.setattr("secrets.token_hex", lambda _: next(ids))
+    for _ in range(3):
+        store.begin(NEW)
+    assert store.run("d").id == "def333333333"
+    assert store.run("abc2").id == "abc222222222"
+    assert store.run("abc111111111").id == "abc111111111"
+    with pytest.raises(LookupError, match="begins several runs: abc111111111, abc222222222"):
+        store.run("abc")
+    with pytest.raises(LookupError, match="Did you mean 'def333333333'"):
+        store.run("def333333334")
+    for wrong in ("", "%", "_bc"):
+        with pytest.raises(LookupError, match="There is no run"):
+            store.run(wrong)
+
+
+def test_filters(store):
+    first = scored(store)
+    second = scored(store, task="melody_generation", submission="lstm", team="", split_digest="d2")
+    running = store.begin(NEW)
+    assert [run.id for run in store.runs()] == [running, second, first]
+    assert [run.id for run in store.runs(task="audio_tagging")] == [running, first]
+    assert [run.id for run in store.runs(states=["scored"])] == [second, first]
+    assert [run.id for run in store.runs(submission="lstm")] == [second]
+    assert [run.id for run in store.runs(team="")] == [second]
+    assert [run.id for run in store.runs(split_digest="d1", states=["failed"])] == []
+
+
+def test_names_cannot_rewrite_a_terminal(store):
+    run_id = store.begin(
+        replace(
+            NEW, submission="a\x1b[2Jb", title="\u202egnp.exe", authors=["\ud800"], packages={"\x00": "\x9b"}
+        )
+    )
+    run = store.run(run_id)
+    assert run.submission == "a\ufffd[2Jb"
+    assert run.title == "\ufffdgnp.exe"
+    assert run.authors == ("\ufffd",)
+    assert run.packages == {"\ufffd": "\ufffd"}
+    store.finish(run_id, state="failed", verdict="crashed", reason="line 1\n\tline 2: naïve 音楽")
+    assert store.run(run_id).reason == "line 1\n\tline 2: naïve 音楽"
+
+
+def test_foreign_keys_hold(url, store):
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 30_000
+    engine.dispose()
+
+
+def test_migrations_give_the_tables_of_the_models(url):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        names = text("SELECT name, sql FROM sqlite_master WHERE sql LIKE '%CHECK%' ORDER BY name")
+        assert [row.name for row in connection.execute(names)] == ["outcomes", "runs"]
+    engine.dispose()
+
+
+def test_head_is_the_newest_version():
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", "earmark.leaderboard:migrations")
+    assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
+
+
+def test_a_database_of_a_newer_earmark_is_refused(url):
+    Store(url).close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'v9999'"))
+    engine.dispose()
+    with pytest.raises(ValueError, match=r"'v9999'.*newer earmark has written it"):
+        Store(url)
+
+
+def test_opening_an_up_to_date_database_does_not_import_alembic(url):
+    Store(url).close()
+    code = (
+        "import sys; from earmark.leaderboard.store import Store; Store(sys.argv[1]).close();"
+        "print([name for name in ('alembic', 'pandas', 'rich', 'jinja2') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, url],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_sweep_spares_the_living_and_other_hosts(store, monkeypatch):
+    own = store.begin(NEW)
+    monkeypatch.setattr("earmark.leaderboard.owner.this_process", lambda: "another-host:1:1")
+    elsewhere = store.begin(NEW)
+    assert store.sweep() == []
+    assert {run.state for run in store.runs()} == {"running"}
+    assert {run.id for run in store.runs()} == {own, elsewhere}
+
+
+def test_sweep_knows_a_pid_that_was_given_out_again(store, monkeypatch):
+    from earmark.leaderboard import owner
+
+    host, pid, start = owner.this_process().rsplit(":", 2)
+    monkeypatch.setattr("earmark.leaderboard.owner.this_process", lambda: f"{host}:{pid}:{int(start) - 1}")
+    run_id = store.begin(NEW)
+    assert store.sweep() == [run_id]
+    run = store.run(run_id)
+    assert (run.state, run.reason, run.finished is None) == ("errored", STOPPED, False)
+    assert store.sweep() == []
+    with pytest.raises(ValueError, match="is errored; expected one that is running"):
+        store.finish(run_id, state="scored", score=SCORE)
