@@ -2,9 +2,12 @@
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 COMMANDS = {"bubblewrap": "bwrap", "ffmpeg": "ffmpeg", "chromium": "chromium"}
@@ -35,3 +38,82 @@ def own_course(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     for name in ("EARMARK_HIDDEN", "EARMARK_DB"):
         monkeypatch.delenv(name, raising=False)
     return folder
+
+
+TOY_TASK = '''
+"""Is it loud? The smallest task there is."""
+import numpy as np
+from earmark.task import Headline, Task
+from earmark.submissions.limits import Limits
+
+
+def blank(audio, sr, classes):
+    return np.zeros(len(classes), dtype=np.float32)
+
+
+def score_clip(target, prediction, names):
+    return {"score": np.float64(prediction.any() and prediction.argmax() == target)}
+
+
+def measure(scores, weights):
+    return np.array([clip["score"] for clip in scores]) @ weights / weights.sum(axis=0)
+
+
+TASK = Task(
+    title="Say whether it is loud",
+    dataset="folder",
+    names_as="classes",
+    names_in=lambda row: row.tags(),
+    inputs=lambda row: {"audio": row.mono(), "sr": row.sr},
+    target=lambda row, names: np.array(names.index(row.labels)),
+    files=lambda row: [row.path],
+    blank=blank,
+    score_clip=score_clip,
+    headline=Headline("accuracy", measure),
+    summarise=lambda scores, names: {"n_clips": len(scores), "per_class": {name: None for name in names}},
+    limits=Limits(startup_seconds=20, clip_seconds=1, split_seconds=60, memory_bytes=1 << 30),
+    columns="labels: loud or quiet",
+)
+'''
+TOY_MODEL = """
+import numpy as np
+
+
+def predict(audio, sr, classes):
+    loud = np.abs(audio).max() > 0.5
+    return np.array([name == ("loud" if loud else "quiet") for name in classes], dtype=np.float32)
+"""
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A course with one small task, `loudness`, and a folder of clips for it."""
+
+    data: Path
+    submissions: Path
+
+    def submit(self, name: str, code: str | None = TOY_MODEL, **files: str) -> Path:
+        """A submission's folder with this predict.py (none if None) and other files, dots as __."""
+        folder = self.submissions / name
+        folder.mkdir(parents=True)
+        sources = {"predict__py": code, **files}
+        for file, text in sources.items():
+            if text is not None:
+                (folder / file.replace("__", ".")).write_text(text)
+        return folder
+
+
+@pytest.fixture
+def toy(own_course: Path, tmp_path: Path) -> Toy:
+    (own_course / "tasks").mkdir()
+    (own_course / "tasks" / "loudness.py").write_text(TOY_TASK)
+    data = tmp_path / "recordings"
+    data.mkdir()
+    lines = ["id,path,labels,group"]
+    for number in range(12):
+        label = ("loud", "quiet")[number % 2]
+        level = {"loud": 0.9, "quiet": 0.1}[label]
+        soundfile.write(data / f"{number}.wav", level * np.sin(np.arange(800 + number)), 8000)
+        lines.append(f"clip{number},{number}.wav,{label},g{number // 3}")
+    (data / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return Toy(data, tmp_path / "hand-ins")

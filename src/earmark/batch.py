@@ -13,7 +13,7 @@ from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionEr
 from earmark.grader import Grader
 from earmark.leaderboard.records import RunRecord
 from earmark.leaderboard.store import Store
-from earmark.report import Result, line
+from earmark.report import Result
 from earmark.scores import scorer_hash
 from earmark.shelf import baselines, load_task
 from earmark.splits import open_split
@@ -91,16 +91,15 @@ class Batch:
         split: str = "",
         data: str | None = None,
         seed: int | None = None,
-        note: str = "",
-    ) -> None:
-        """Grade one submission; adds one result, whatever happens."""
+    ) -> Result:
+        """Grade one submission, and remember what came of it, whatever it is."""
         grader = self._grader(task, split, data, seed)
         run = self._graded_before(folder, grader) if self.reuse else None
         fault = ""
         if run is None:
             with self._progress() as progress:
-                label = f"{note} {task}/{folder.resolve().name}".strip()
-                bar = progress.add_task(escape(label), total=len(grader.split.clips))
+                label = escape(f"{task}/{folder.resolve().name}")
+                bar = progress.add_task(label, total=len(grader.split.clips))
                 try:
                     run = grader.grade(
                         folder, lambda done, all_: progress.update(bar, completed=done, total=all_)
@@ -109,7 +108,7 @@ class Batch:
                     fault = str(error)
         result = Result(folder, task, run, fault)
         self.results.append(result)
-        self.console.print(line(result), highlight=False, soft_wrap=True)
+        return result
 
     def render(self, tasks: list[str]) -> None:
         """Make ready the embedded data of these tasks, public and hidden, with a bar."""
@@ -121,6 +120,11 @@ class Batch:
                     open_split(load_task(task), part)
                     progress.advance(bar)
         self.console.print(f"rendered the data of {len(tasks)} tasks", highlight=False)
+
+    @property
+    def digests(self) -> set[str]:
+        """The splits graded on so far."""
+        return {grader.split.digest for grader in self._graders.values()}
 
     @property
     def exit_code(self) -> int:

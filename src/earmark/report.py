@@ -9,7 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from earmark.leaderboard.exports import run_object
 from earmark.leaderboard.records import OutcomeRecord, RunRecord
+from earmark.leaderboard.store import Store
 
 
 @dataclass(frozen=True)
@@ -28,23 +30,7 @@ def as_json(result: Result) -> dict[str, Any]:
     if run is None:
         run_or_fault = {"run": None, "task": result.task, "submission": result.folder.resolve().name}
         return run_or_fault | {"state": "errored", "reason": result.fault}
-    score = run.score
-    headline = (
-        {"name": score.name, "value": score.value, "low": score.low, "high": score.high} if score else None
-    )
-    return {
-        "run": run.id,
-        "task": run.task,
-        "submission": run.submission,
-        "split": run.split,
-        "state": run.state,
-        "headline": headline,
-        "metrics": dict(score.metrics) if score else {},
-        "clips": {"ok": run.clips_ok, "failed": run.clips_failed},
-        "seconds": run.seconds,
-        "peak_memory_bytes": run.peak_memory_bytes,
-        "reason": _reason(run),
-    }
+    return run_object(run)
 
 
 def line(result: Result) -> str:
@@ -57,6 +43,14 @@ def line(result: Result) -> str:
         return f"{name}: [red]{run.state}[/red]: {escape(_reason(run))}"
     failed = f", [red]{run.clips_failed} clips failed[/red]" if run.clips_failed else ""
     return f"{name}: {_headline(run)} in {run.seconds:.0f} s{failed}"
+
+
+def print_result(result: Result, store: Store) -> None:
+    """One result in full, on standard output."""
+    if result.run is None:
+        Console().print(line(result), highlight=False, soft_wrap=True)
+    else:
+        print_run(Console(), result.run, store.outcomes(result.run.id))
 
 
 def print_run(console: Console, run: RunRecord, outcomes: Sequence[OutcomeRecord], *, clips: int = 5) -> None:

@@ -49,7 +49,7 @@ class Task:
     target: Callable[[Row, Names], Answer]
     """What is true of a row."""
     files: Callable[[Row], Sequence[Path]]
-    """All files that a row needs, those of the target included: they must be there, and make up the digest."""
+    """All files that a row needs, the target's included: they must be there, and make up the digest."""
     blank: Callable[..., Answer]
     """The answer of a model that hears nothing; arguments as `predict`. It sets the form of every answer."""
     score_clip: Callable[[Answer, Answer, Names], ClipScores]

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -41,14 +41,15 @@ def grade(
     """
     from earmark.batch import Batch, device_named, resolve
     from earmark.report import as_json as as_object
+    from earmark.report import print_result
 
     batch = Batch(device=device_named(device), sealed=not unsealed)
     for folder, name in resolve(folders, task):
-        batch.grade(folder, name, split=split, data=data, seed=seed)
+        result = batch.grade(folder, name, split=split, data=data, seed=seed)
         if as_json:
-            typer.echo(json.dumps(as_object(batch.results[-1])))
-    if not as_json:
-        batch.print_results()
+            typer.echo(json.dumps(as_object(result)))
+        else:
+            print_result(result, batch.store)
     raise typer.Exit(batch.exit_code)
 
 
@@ -67,17 +68,18 @@ def check(
     """
     from earmark.batch import Batch, device_named, resolve
     from earmark.report import as_json as as_object
+    from earmark.report import print_result
 
     [(path, name)] = resolve([folder], task)
     with tempfile.TemporaryDirectory(prefix="earmark-check-") as scratch:
         batch = Batch(
             device=device_named(device), database=f"sqlite:///{scratch}/check.db", predictions=Path(scratch)
         )
-        batch.grade(path, name, split="valid", data=data)
-    if as_json:
-        typer.echo(json.dumps(as_object(batch.results[0])))
-    else:
-        batch.print_results()
+        result = batch.grade(path, name, split="valid", data=data)
+        if as_json:
+            typer.echo(json.dumps(as_object(result)))
+        else:
+            print_result(result, batch.store)
     raise typer.Exit(batch.exit_code)
 
 
@@ -125,17 +127,16 @@ def demo(
     from earmark import course
     from earmark.batch import Batch, device_named
     from earmark.boards import boards_of, print_boards, write_site
+    from earmark.report import line
     from earmark.shelf import baselines, names
 
     batch = Batch(device=device_named("auto"), reuse=not fresh)
-    work: list[tuple[Path, str]] = [
-        (path, task) for task in names("tasks") for path in baselines(task).values()
-    ]
+    work = [(path, task) for task in names("tasks") for path in baselines(task).values()]
     batch.render(sorted({task for _, task in work}))
     for number, (path, task) in enumerate(work, start=1):
-        batch.grade(path, task, note=f"{number}/{len(work)}")
-    found: list[Any] = boards_of(batch.store, hidden_only=True)
+        result = batch.grade(path, task)
+        batch.console.print(f"{number}/{len(work)} {line(result)}", highlight=False, soft_wrap=True)
+    found = boards_of(batch.store, digests=batch.digests)
     print_boards(found)
-    batch.print_faults()
     typer.echo(write_site(found, site or course.folder() / "site"))
     raise typer.Exit(batch.exit_code)

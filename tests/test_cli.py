@@ -1,0 +1,107 @@
+"""The command line as its users meet it: help, wrong words, exit codes, what it must not import."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from earmark.cli import app
+
+HEAVY = ("torch", "librosa", "sklearn", "scipy", "pandas", "music21", "sqlalchemy", "alembic", "symusic")
+
+
+def commands() -> list[str]:
+    group = typer.main.get_command(app)
+    found = []
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        found += [f"{name} {sub}" for sub in inner] if inner else [name]
+    return found
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "earmark", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def test_the_commands_are_the_ones_promised():
+    promised = ["demo", "tasks", "new", "train", "check", "grade", "board", "rescore", "show", "doctor"]
+    assert sorted(commands()) == sorted([*promised, "data make"])
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_has_help_with_an_example(command):
+    result = run(*command.split(), "--help")
+    assert result.returncode == 0
+    assert "Example: earmark" in result.stdout
+
+
+def test_the_command_line_imports_nothing_heavy():
+    code = f"import earmark.cli, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("grad", "x"), "grade"),
+        (("grade",), "Missing argument"),
+        (("grade", "nowhere", "--task", "audio_taging"), "is not there"),
+        (("grade", "audio_tagging/cn", "--task", "audio_tagging"), "is not there"),
+        (("tasks", "audio_taging"), "Did you mean 'audio_tagging'?"),
+        (("board", "audio_taging"), "Did you mean 'audio_tagging'?"),
+        (("train", "audio_tagging/cn"), "Did you mean 'cnn'?"),
+        (("train", "audio_tagging/cnn", "--data", "nowhere/at/all"), "no folder"),
+        (("grade", "audio_tagging/cnn", "--split", "tets"), "splits train, valid, test: got 'tets'"),
+        (("grade", "audio_tagging/cnn", "--device", "gpu"), "one of auto, cpu, cuda"),
+        (("grade", "audio_tagging/cnn", "--data", "redered_scenes"), "Did you mean 'rendered_scenes'?"),
+        (("grade", "audio_tagging/cnn", "--data", ".", "--seed", "3"), "--seed renders embedded data"),
+        (("show", "nothing"), "no run"),
+        (("rescore",), "neither or both"),
+        (("new", "audio_tagging", "tests"), "not an empty folder"),
+        (("data", "make", "audio_tagging"), "Missing option"),
+    ],
+)
+def test_wrong_words_end_with_2_and_say_what_was_meant(words, message):
+    result = run(*words)
+    said = " ".join(result.stderr.replace("│", " ").split())
+    assert message in said, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.returncode == 2
+
+
+def test_a_fault_of_ours_ends_with_3(tmp_path):
+    (tmp_path / "earmark.db").write_text("this is no database, but it is long enough to be read as one\n" * 9)
+    result = run("board", EARMARK_COURSE=str(tmp_path))
+    assert result.returncode == 3
+    assert "our own fault" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_new_makes_a_submission_that_says_what_to_change(tmp_path):
+    folder = tmp_path / "mine"
+    assert run("new", "note_classification", str(folder)).returncode == 0
+    assert {"predict.py", "submission.yaml"} <= {path.name for path in folder.iterdir()}
+    text = (folder / "predict.py").read_text()
+    assert text.startswith("# ")
+    compile(text, "predict.py", "exec")
+    assert "task: note_classification" in (folder / "submission.yaml").read_text()
+
+
+def test_the_handout_has_train_and_valid_and_no_test_target(tmp_path):
+    folder = tmp_path / "handout"
+    assert run("data", "make", "note_classification", "--public", str(folder)).returncode == 0
+    manifest = (folder / "manifest.csv").read_text()
+    splits = {line.split(",")[2] for line in manifest.splitlines()[1:]}
+    assert splits == {"train", "valid"} or ",train," in manifest
+    assert not [path for path in folder.rglob("*") if "test" in path.name]
+    assert Path(folder / "names.txt").is_file()

@@ -1,0 +1,214 @@
+"""The whole way: a folder, a submission, the sandbox, a score, a board."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from earmark.batch import Batch, resolve
+from earmark.cli import app
+from earmark.errors import InstructorError
+from earmark.grader import Grader
+from earmark.leaderboard.store import Store
+
+pytestmark = pytest.mark.system("bubblewrap")
+
+RUNNER = CliRunner()
+
+
+def earmark(*words: object) -> tuple[int, str]:
+    """Run a command line in this process: its exit code and standard output."""
+    result = RUNNER.invoke(app, [str(word) for word in words])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout
+
+
+def grade(toy, *folders: Path, options: tuple[str, ...] = ()) -> tuple[int, list[dict]]:
+    code, out = earmark("grade", *folders, "--task", "loudness", "--data", toy.data, "--json", *options)
+    return code, [json.loads(line) for line in out.splitlines()]
+
+
+def test_a_submission_is_graded_onto_the_board(toy):
+    code, [run] = grade(toy, toy.submit("ears"))
+    assert code == 0
+    assert run["state"] == "scored"
+    assert run["headline"] == {"name": "accuracy", "value": 1.0, "low": 1.0, "high": 1.0}
+    assert run["clips"] == {"ok": 12, "failed": 0}
+    assert run["metrics"]["n_clips"] == 12
+    assert run["peak_memory_bytes"] > 1 << 20
+    code, out = earmark("board", "loudness", "--json")
+    rows = {row["submission"]: row for row in map(json.loads, out.splitlines())}
+    assert code == 0
+    assert (rows["ears"]["rank"], rows["ears"]["headline"]["value"]) == ([1, 1], 1.0)
+    assert (rows["blank"]["rank"], rows["blank"]["headline"]["value"]) == (None, 0.0)
+
+
+def model(*body: str) -> str:
+    """A predict.py whose predict does this."""
+    return "\n    ".join(["import os, time\nimport numpy as np\ndef predict(audio, sr, classes):", *body])
+
+
+BAD = {
+    "empty": (None, {}, "refused", "empty"),
+    "no_predict_file": (None, {"model__py": "x = 1"}, "refused", "predict.py"),
+    "no_predict": ("def predcit(audio, sr, classes): pass", {}, "refused", "predcit"),
+    "syntax_error": ("def predict(:", {}, "crashed", "SyntaxError"),
+    "import_error": ("import not_there", {}, "crashed", "not_there"),
+    "bad_yaml": (model("pass"), {"submission__yaml": "titel: x"}, "refused", "title"),
+    "wrong_shape": (model("return np.zeros((1, 2), 'f4')"), {}, "wrong form", r"\(1, 2\)"),
+    "wrong_dtype": (model("return np.array(['a', 'b'])"), {}, "wrong form", "expected"),
+    "nan": (model("return np.full(2, np.nan, 'f4')"), {}, "wrong form", "NaN|finite"),
+    "none": (model("pass"), {}, "wrong form", "None"),
+    "raises": (model("return 1 / 0"), {}, "crashed", "ZeroDivisionError"),
+    "exits": (model("os._exit(0)"), {}, "crashed", ""),
+    "silent": (model("time.sleep(1000)"), {}, "time limit", ""),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_submission_fails_with_its_verdict_and_costs_the_next_one_nothing(toy, name):
+    source, files, verdict, message = BAD[name]
+    bad = toy.submit(name, source, **files)
+    code, [run, other] = grade(toy, bad, toy.submit("ears"))
+    assert code == 1
+    assert (run["state"], run["headline"]) == ("failed", None)
+    assert run["verdict"] == verdict
+    assert re.search(message, run["reason"]), run["reason"]
+    assert "/earmark" not in run["reason"]
+    assert (other["state"], other["headline"]["value"]) == ("scored", 1.0)
+    boards = [json.loads(line) for line in earmark("board", "loudness", "--json")[1].splitlines()]
+    assert {row["submission"]: row["rank"] for row in boards} == {"ears": [1, 1], "blank": None, name: None}
+
+
+def test_one_bad_clip_counts_as_blank_and_the_others_stand(toy):
+    source = "import numpy as np\ndef predict(audio, sr, classes):\n    if len(audio) == 805: raise ValueError('odd')\n"
+    source += (
+        "    return np.array([n == ('loud' if abs(audio).max() > .5 else 'quiet') for n in classes], 'f4')\n"
+    )
+    code, [run] = grade(toy, toy.submit("nearly", source))
+    assert code == 0
+    assert run["clips"] == {"ok": 11, "failed": 1}
+    assert run["headline"]["value"] == pytest.approx(11 / 12)
+    _, out = earmark("show", run["run"])
+    assert "1 of 12 clips: crashed: " in out
+    assert "ValueError: odd" in out
+    assert "clip5 0.000" in out
+
+
+def test_a_file_that_does_not_decode_is_left_out_for_all_and_named(toy):
+    (toy.data / "3.wav").write_bytes(b"RIFF, but not really")
+    code, [run] = grade(toy, toy.submit("ears"))
+    assert code == 0
+    assert run["clips"] == {"ok": 11, "failed": 0}
+    assert "'clip3': " in earmark("show", run["run"])[1]
+
+
+def test_rescoring_needs_no_model_and_keeps_the_score(toy):
+    _, [run] = grade(toy, toy.submit("ears"))
+    code, out = earmark("rescore", run["run"])
+    assert code == 0
+    assert "accuracy 1.0000 -> 1.0000" in out
+    toy.data.joinpath("0.wav").write_bytes(toy.data.joinpath("1.wav").read_bytes())
+    with pytest.raises(InstructorError, match="digest"):
+        earmark("rescore", run["run"])
+
+
+def test_an_unsealed_run_is_marked_and_enters_no_board(toy):
+    code, [run] = grade(toy, toy.submit("ears"), options=("--unsealed",))
+    assert (code, run["state"]) == (0, "scored")
+    _, out = earmark("board", "loudness", "--json")
+    assert "ears" not in {json.loads(line)["submission"] for line in out.splitlines()}
+
+
+def test_check_scores_the_validation_split_and_keeps_nothing(toy, own_course):
+    folder = toy.submit("ears", submission__yaml="task: loudness\n")
+    code, out = earmark("check", folder, "--data", toy.data, "--json")
+    assert code == 0
+    assert json.loads(out)["split"] == "valid"
+    assert not (own_course / "runs").exists()
+    assert not (own_course / "earmark.db").exists()
+
+
+def test_the_task_comes_from_submission_yaml_or_the_option(toy):
+    declared = toy.submit("declared", submission__yaml="task: loudness\n")
+    assert resolve([declared], None) == [(declared, "loudness")]
+    with pytest.raises(InstructorError, match="does not say its task"):
+        resolve([toy.submit("undeclared")], None)
+    with pytest.raises(InstructorError, match="Did you mean 'loudness'"):
+        resolve([declared], "loudnes")
+    with pytest.raises(InstructorError, match="is not there"):
+        resolve([toy.submissions / "absent"], "loudness")
+
+
+def test_a_submission_sees_neither_ids_nor_names_nor_order(toy):
+    source = [
+        "import os, pathlib",
+        "import numpy as np",
+        "def predict(**given):",
+        "    assert sorted(given) == ['audio', 'classes', 'sr'], given",
+        "    hits = [str(path) for path in pathlib.Path('/').rglob('*.wav')]",
+        "    hits += [name for name in os.environ if 'EARMARK' in name]",
+        "    assert not hits, hits",
+        "    return np.ones(2, 'f4')",
+    ]
+    spy = toy.submit("spy", "\n".join(source))
+    _, [run] = grade(toy, spy)
+    assert run["clips"]["failed"] == 0, run
+    orders = set()
+    for _ in range(4):
+        batch = Batch()
+        batch.grade(toy.submissions / "spy", "loudness", data=str(toy.data))
+        [result] = batch.results
+        outcomes = batch.store.outcomes(result.run.id)
+        orders.add(tuple(sorted(outcome.clip_id for outcome in outcomes)))
+    assert len(orders) == 1  # all clips, each once
+
+
+def test_a_grader_killed_at_any_moment_leaves_no_half_run(toy, own_course):
+    slow = toy.submit("slow", model("time.sleep(0.05)", "return np.ones(2, 'f4')"))
+    _, [done] = grade(toy, toy.submit("ears"))
+    command = [sys.executable, "-m", "earmark", "grade", slow, "--task", "loudness", "--data", toy.data]
+    for delay in (1.0, 1.8, 2.2, 2.6):
+        grader = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        time.sleep(delay)
+        grader.send_signal(signal.SIGKILL)
+        grader.wait()
+    store = Store(f"sqlite:///{own_course}/earmark.db")
+    store.sweep()
+    states = {run.id: run.state for run in store.runs() if not run.reference}
+    assert states.pop(done["run"]) == "scored"
+    assert set(states.values()) <= {"errored", "scored"}
+    for run_id, state in states.items():
+        assert (len(store.outcomes(run_id)), state) in {(0, "errored"), (12, "scored")}
+    code, [run] = grade(toy, slow)
+    assert (code, run["state"]) == (0, "scored")
+
+
+def test_a_fault_of_ours_costs_the_student_nothing(toy, monkeypatch):
+    def no_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("earmark.grader.PredictionWriter.add", no_disk)
+    code, [run] = grade(toy, toy.submit("ears"))
+    assert code == 3
+    assert run["state"] == "errored"
+    assert "No space left" in run["reason"]
+    monkeypatch.undo()
+
+
+def test_without_a_sandbox_nothing_runs(toy, monkeypatch):
+    monkeypatch.setenv("PATH", os.fspath(toy.data))
+    monkeypatch.setattr("earmark.submissions.sandbox.find_bwrap", lambda: None, raising=False)
+    grader_runs: list[object] = []
+    monkeypatch.setattr(Grader, "_count", lambda *_: grader_runs.append(1))
+    code, [run] = grade(toy, toy.submit("ears"))
+    assert (code, run["state"], grader_runs) == (3, "errored", [])
+    assert "bubblewrap" in run["reason"]
