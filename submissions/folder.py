@@ -1,0 +1,202 @@
+"""A submission's folder as handed in: opened, checked and hashed, and nothing in it run or unpickled."""
+
+import difflib
+import hashlib
+import os
+import stat
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from earmark.submissions.errors import SubmissionError
+
+DECLARATION = "submission.yaml"
+MAX_FILES = 10_000
+MAX_DECLARATION_BYTES = 64 << 10
+WEIGHTS = frozenset({
+    ".safetensors", ".npz", ".npy", ".skops", ".onnx", ".h5", ".hdf5", ".keras",
+    ".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle", ".joblib",
+})  # fmt: skip
+"""Suffixes of files that count as weights; all others are code."""
+SKIPPED = frozenset({"__pycache__", ".git", ".hg", ".svn"})
+"""Folders that are no part of a submission's identity."""
+STEERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of the text around them."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A folder that can be run."""
+
+    path: Path
+    name: str
+    title: str
+    authors: tuple[str, ...]
+    team: str
+    task: str | None
+    external_data: tuple[str, ...]
+    """Data sets it was trained on beside the task's, as declared."""
+    pretrained: tuple[str, ...]
+    """Weights of others that it builds on, as declared."""
+    from_scratch: bool | None
+    """Whether it was trained from scratch, as declared; None where nothing is said."""
+    code_hash: str
+    """SHA-256 over the names and contents of all files but weights."""
+    weights_hash: str
+    bytes: int
+
+
+def _plain(text: str) -> str:
+    """The text itself; ValueError if it could trip a terminal or a page."""
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in STEERING for c in text):
+        raise ValueError("has control characters, line breaks or characters that turn the text's direction")
+    return text.strip()
+
+
+Short = Annotated[str, Field(max_length=100), AfterValidator(_plain)]
+Line = Annotated[str, Field(max_length=300), AfterValidator(_plain)]
+
+
+class Declaration(BaseModel):
+    """What submission.yaml may say."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    task: Short | None = None
+    title: Line = ""
+    authors: Annotated[list[Short], Field(max_length=50)] = []
+    team: Short = ""
+    external_data: Annotated[list[Line], Field(max_length=50)] = []
+    pretrained: Annotated[list[Line], Field(max_length=50)] = []
+    from_scratch: bool | None = None
+
+
+def open_submission(path: Path, *, max_bytes: int) -> Submission:
+    """Check a submission's folder and read what it declares.
+
+    Raises SubmissionError: "too large" above `max_bytes` or MAX_FILES, else "refused" with the reason.
+    """
+    path = path.resolve()
+    if not path.is_dir():
+        raise _refused(f"{path} is {'a file' if path.exists() else 'not there'}; a folder was expected.")
+    files = _files(path)
+    if not files:
+        raise _refused("the folder is empty; a predict.py was expected in it.")
+    size = sum(file.stat().st_size for file in files)
+    if size > max_bytes:
+        raise SubmissionError(
+            "too large",
+            f"the folder takes {size / 1e6:.1f} MB, {max_bytes / 1e6:.1f} MB are allowed. The largest file is "
+            f"{max(files, key=lambda file: file.stat().st_size).relative_to(path)}: leave out training data "
+            "and checkpoints.",
+        )
+    if path / "predict.py" not in files:
+        raise _refused(f"the folder has no predict.py. {_nearest_to_predict(path, files)}")
+    declared = read_declaration(path / DECLARATION) if path / DECLARATION in files else Declaration()
+    weights = [file for file in files if file.suffix.lower() in WEIGHTS]
+    return Submission(
+        path=path,
+        name=path.name,
+        title=declared.title,
+        authors=tuple(declared.authors),
+        team=declared.team,
+        task=declared.task,
+        external_data=tuple(declared.external_data),
+        pretrained=tuple(declared.pretrained),
+        from_scratch=declared.from_scratch,
+        code_hash=_hash(path, [file for file in files if file not in set(weights)]),
+        weights_hash=_hash(path, weights),
+        bytes=size,
+    )
+
+
+def _refused(message: str) -> SubmissionError:
+    return SubmissionError("refused", message)
+
+
+def _files(folder: Path) -> list[Path]:
+    """All regular files, sorted; SubmissionError for links that lead outside, devices, pipes and sockets."""
+    files: list[Path] = []
+    for top, folders, names in os.walk(folder):
+        for name in [*folders, *names]:
+            place = Path(top, name)
+            mode = place.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                _check_link(place, folder)
+            elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise _refused(f"{place.relative_to(folder)} is a device, pipe or socket, not a file.")
+            if name in names and place.is_file():
+                files.append(place)
+        folders[:] = [name for name in folders if name not in SKIPPED]
+        if len(files) > MAX_FILES:
+            raise SubmissionError("too large", f"the folder has more than {MAX_FILES} files.")
+    return sorted(files)
+
+
+def _check_link(link: Path, folder: Path) -> None:
+    target = link.readlink()
+    if target.is_absolute() or not link.resolve().is_relative_to(folder):
+        raise _refused(
+            f"{link.relative_to(folder)} is a link that leads out of the folder; put the file itself there."
+        )
+
+
+def _nearest_to_predict(folder: Path, files: list[Path]) -> str:
+    deeper = [file for file in files if file.name == "predict.py"]
+    if deeper:
+        return f"There is one in {deeper[0].parent.relative_to(folder)}/: hand in that folder."
+    names = [file.name for file in files if file.parent == folder]
+    near = difflib.get_close_matches("predict.py", names, n=1, cutoff=0.6)
+    found = f"Found: {', '.join(names[:5]) or 'folders only'}."
+    return f"Did you mean {near[0]}? {found}" if near else found
+
+
+def _hash(folder: Path, files: list[Path]) -> str:
+    """SHA-256 over each file's name and content; a link counts as what it leads to. Empty for no file."""
+    if not files:
+        return ""
+    sha = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").digest()
+        name = os.fsencode(file.relative_to(folder))
+        sha.update(len(name).to_bytes(8, "little") + name + content)
+    return sha.hexdigest()
+
+
+def read_declaration(file: Path) -> Declaration:
+    """Parse a submission.yaml. Raises SubmissionError ("refused") that names every mistake."""
+    if file.stat().st_size > MAX_DECLARATION_BYTES:
+        raise _refused(f"{DECLARATION} is larger than {MAX_DECLARATION_BYTES >> 10} KiB.")
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise _refused(f"{DECLARATION} uses an alias (*name); write the value out.")
+        content: Any = yaml.safe_load(text)
+    except UnicodeDecodeError:
+        raise _refused(f"{DECLARATION} is not in UTF-8: save it in that encoding.") from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise _refused(f"{DECLARATION} is not YAML: {str(error)[:300]}") from None
+    if not isinstance(content, dict | None):
+        raise _refused(
+            f"{DECLARATION} holds a {type(content).__name__}; lines like 'title: …' were expected."
+        )
+    try:
+        return Declaration.model_validate(content or {})
+    except ValidationError as error:
+        faults = "; ".join(_fault(dict(each)) for each in error.errors()[:5])
+        raise _refused(f"{DECLARATION}: {faults}.") from None
+
+
+def _fault(error: dict[str, Any]) -> str:
+    """One of pydantic's errors in a few words."""
+    place = ".".join(str(part)[:60] for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(place, Declaration.model_fields, n=1, cutoff=0.5)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        return f"unknown key {place!a}{hint} (known: {', '.join(Declaration.model_fields)})"
+    return f"{place!a}: {error['msg']}, got {type(error['input']).__name__}"

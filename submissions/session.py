@@ -1,0 +1,231 @@
+"""The grader's side of a submission: ask it about clips, a batch at a time, and get a reply for each.
+
+Every clip gets its reply, whatever the submission does: an answer of the right form, or a verdict. A batch
+that fails as a whole is asked again clip by clip, so that only the culprits fail; a worker that died is
+started anew; a submission that dies LIVES times in a row without an answer between is asked no more.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+
+from earmark.submissions.errors import VERDICTS, SubmissionError
+from earmark.submissions.form import Answer, check
+from earmark.submissions.limits import Limits
+from earmark.submissions.process import Worker, legible
+from earmark.submissions.sandbox import Seal
+
+LIVES = 3
+MESSAGE_SHOWN = 2000
+SPARE_BYTES = 64 << 10
+NUMBER_BYTES = 16
+"""Of an answer, for each number in blank: a float64 answer twice too long still hears what is wrong."""
+
+Inputs = dict[str, Any]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What became of one clip."""
+
+    prediction: Answer | None
+    """The answer in blank's form; None where there is none."""
+    verdict: str | None = None
+    """One of VERDICTS where there is no prediction."""
+    message: str = ""
+    """Got, expected and the likely cause, for the student."""
+    notes: tuple[str, ...] = ()
+    """What was converted in the answer."""
+    seconds: float = 0.0
+    """Wall-clock seconds of its batch, shared out evenly."""
+
+
+class Session(AbstractContextManager["Session"]):
+    """A submission that can be asked for predictions while the context is open.
+
+    The thread that opens it must outlive it, since a worker dies with the thread that started it.
+    """
+
+    def __init__(
+        self,
+        submission: Path,
+        *,
+        limits: Limits,
+        sealed: bool = True,
+        device: str = "cpu",
+        mask: Sequence[Path] = (),
+        hide: Sequence[Path] = (),
+    ) -> None:
+        """`mask`: folders of the allow-list to show empty; `hide`: what must be out of reach, else refused.
+
+        Not sealed, the code runs with all rights of the user: only for a model of one's own.
+        """
+        self.submission = submission.resolve()
+        self.limits = limits
+        self.sealed = sealed
+        self.seconds = 0.0
+        """Wall-clock seconds spent on starts and predictions."""
+        self._seal = Seal(limits, device, tuple(mask), tuple(hide))
+        self._worker: Worker | None = None
+        self._peak = 0
+        self._deaths = 0
+        self._last_death: SubmissionError | None = None
+        self._last_request = 0
+
+    def __enter__(self) -> Self:
+        """Start the worker. Raises SubmissionError where predict.py can't be used, OurFault where we fail."""
+        self._timed(self._start)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the worker and all that it started."""
+        self._stop()
+
+    @property
+    def peak_memory_bytes(self) -> int:
+        """The most memory, as proportional set size, that the worker and its children were seen to use."""
+        return max(self._peak, self._worker.peak_memory_bytes if self._worker else 0)
+
+    def predict(self, batch: Sequence[Inputs], blanks: Sequence[Answer]) -> list[Reply]:
+        """A reply for each clip's inputs, in their order; `blanks` set the form of the answers."""
+        if len(batch) > 1:
+            try:
+                return self._ask(batch, blanks)
+            except SubmissionError:
+                pass  # and find out whose fault it is
+        return [self._ask_one(inputs, blank) for inputs, blank in zip(batch, blanks, strict=True)]
+
+    def _ask_one(self, inputs: Inputs, blank: Answer) -> Reply:
+        before = self.seconds
+        try:
+            return self._ask([inputs], [blank])[0]
+        except SubmissionError as error:
+            return Reply(None, error.verdict, str(error), seconds=self.seconds - before)
+
+    def _ask(self, batch: Sequence[Inputs], blanks: Sequence[Answer]) -> list[Reply]:
+        """The batch's replies; raises SubmissionError where it failed as a whole."""
+        if self._deaths >= LIVES and self._last_death:
+            raise SubmissionError(
+                self._last_death.verdict,
+                f"Not tried: {LIVES} times in a row there was no answer, the last time: {self._last_death}",
+            )
+        before = self.seconds
+        answers = self._timed(lambda: self._answers(batch, [_max_bytes(blank) for blank in blanks]))
+        each = (self.seconds - before) / len(batch)
+        replies = [_reply(answer, blank, each) for answer, blank in zip(answers, blanks, strict=True)]
+        self._deaths = 0
+        return replies
+
+    def _answers(self, batch: Sequence[Inputs], caps: list[int]) -> list[Any]:
+        """The worker's word on each clip, unchecked but in number. One that breaks the rules is ended."""
+        if self._worker is None:
+            self._start()
+        assert self._worker is not None
+        self._last_request += 1
+        request = {"id": self._last_request, "clips": list(batch), "max_bytes": caps}
+        seconds = min(self.limits.clip_seconds * len(batch), self._left())
+        try:
+            reply = self._worker.exchange(request, seconds=seconds, max_body=sum(caps) + SPARE_BYTES)
+            _check_reply(reply, self._last_request, len(batch))
+        except SubmissionError as error:
+            self._died(error)
+            raise
+        if "answers" not in reply:
+            raise _said(reply)
+        answers: list[Any] = reply["answers"]
+        return answers
+
+    def _start(self) -> None:
+        """A worker that is ready for requests, or SubmissionError, or OurFault if it never began."""
+        deadline = time.monotonic() + min(self.limits.startup_seconds, self._left())
+        self._worker = Worker(self.submission, self._seal, sealed=self.sealed)
+        try:
+            began = self._worker.exchange(None, seconds=deadline - time.monotonic(), max_body=0)
+            assert began == {"started": True}
+        except SubmissionError:
+            raise self._worker.fault() from None
+        try:
+            word = self._worker.exchange(None, seconds=deadline - time.monotonic(), max_body=0)
+            if "ready" not in word:
+                raise _said(word)
+        except SubmissionError as error:
+            self._died(error)
+            raise SubmissionError(error.verdict, f"While predict.py was imported: {error}") from None
+
+    def _died(self, error: SubmissionError) -> None:
+        self._deaths += 1
+        self._last_death = error
+        self._stop()
+
+    def _left(self) -> float:
+        """Seconds that are left for the split. Raises SubmissionError if none are."""
+        left = self.limits.split_seconds - self.seconds
+        if left <= 0:
+            raise SubmissionError(
+                "time limit", f"the {self.limits.split_seconds:g} s for all clips together are used up."
+            )
+        return left
+
+    def _timed(self, work: Callable[[], Result]) -> Result:
+        begin = time.monotonic()
+        try:
+            return work()
+        finally:
+            self.seconds += time.monotonic() - begin
+
+    def _stop(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+            self._peak = max(self._peak, self._worker.peak_memory_bytes)
+            self._worker = None
+
+
+def _check_reply(reply: dict[str, Any], request_id: int, n_clips: int) -> None:
+    """Raise SubmissionError for a reply that an honest worker.py would not send."""
+    if reply.get("id") != request_id:
+        raise SubmissionError("wrong form", "an answer arrived that nobody asked for.")
+    answers = reply.get("answers", [None] * n_clips)
+    if not isinstance(answers, list) or len(answers) != n_clips:
+        raise SubmissionError("wrong form", f"not one answer for each of {n_clips} clips.")
+
+
+def _max_bytes(blank: Answer) -> int:
+    """What one answer may take, in bytes, so that a wrong one can still be looked at."""
+    arrays = blank.values() if isinstance(blank, dict) else [blank]
+    return sum(array.size for array in arrays) * NUMBER_BYTES + SPARE_BYTES
+
+
+def _reply(word: Any, blank: Answer, seconds: float) -> Reply:
+    """One clip's reply from what the worker says of it, which may be anything."""
+    try:
+        if not isinstance(word, dict) or "answer" not in word:
+            raise _said(word)
+        prediction, notes = check(_as_answer(word["answer"]), blank)
+    except SubmissionError as error:
+        return Reply(None, error.verdict, str(error), seconds=seconds)
+    return Reply(prediction, notes=notes, seconds=seconds)
+
+
+def _as_answer(value: Any) -> Answer:
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, dict) and all(isinstance(part, np.ndarray) for part in value.values()):
+        return value
+    raise SubmissionError("wrong form", "an answer that is neither an array nor a dict of arrays.")
+
+
+def _said(word: Any) -> SubmissionError:
+    """The error that a worker tells of: a stranger's text, made legible and short."""
+    verdict, message = (word.get("verdict"), word.get("message")) if isinstance(word, dict) else ("", "")
+    if verdict not in VERDICTS or not isinstance(message, str):
+        return SubmissionError("wrong form", "an answer that is neither an array nor a dict of arrays.")
+    return SubmissionError(verdict, legible(message[-MESSAGE_SHOWN:]))

@@ -1,0 +1,275 @@
+"""What runs inside the sandbox: imports the student's predict.py and answers until its input closes.
+
+Started as `python worker.py FOLDER LIMITS` with requests on standard input, replies on standard output and
+the student's prints on standard error. This file stands alone (protocol.py lies beside it). It holds no
+secret, since the student's code shares its process. All it says is checked by the grader.
+"""
+
+import contextlib
+import difflib
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import resource
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
+
+import numpy as np
+
+SHOWN_FRAMES = 6
+SHOWN_TEXT = 1000
+NAMES = ("predict", "predict_batch")
+
+Message = dict[str, Any]
+
+
+class Wrong(Exception):  # noqa: N818 - what the student's code did
+    """Something to tell the student, in words of ours: their verdict and a message."""
+
+    def __init__(self, verdict: str, message: str) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+
+
+def load_protocol() -> ModuleType:
+    """The file beside this one, without a name in sys.modules that a student's own protocol.py could want."""
+    spec = importlib.util.spec_from_file_location("protocol", Path(__file__).with_name("protocol.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Pipe:
+    """The grader's end of the talk: read a request, write a reply."""
+
+    def __init__(self, protocol: ModuleType, source: BinaryIO, sink: BinaryIO) -> None:
+        self.protocol, self.source, self.sink = protocol, source, sink
+
+    def read(self) -> Message | None:
+        """The next request; None when the grader has closed its end."""
+        prefix = self.source.read(self.protocol.PREFIX.size)
+        if len(prefix) < self.protocol.PREFIX.size:
+            return None
+        n_header, n_body = self.protocol.lengths(prefix, sys.maxsize)
+        header = self.source.read(n_header)
+        body = np.empty(n_body, np.uint8)
+        if n_body:
+            self.source.readinto(body.data)  # type: ignore[attr-defined]  # BufferedReader has it
+        request: Message = self.protocol.decode(header, body)
+        return request
+
+    def reply(self, request_id: int, message: Message) -> None:
+        """Write a reply, or in its stead why it can't be sent, such as a dict of a million names."""
+        try:
+            self.write(message | {"id": request_id})
+        except self.protocol.Malformed as error:
+            self.write({"verdict": "output limit", "message": f"too much to send: {error}", "id": request_id})
+
+    def write(self, message: Message) -> None:
+        for part in self.protocol.encode(message):
+            self.sink.write(part)
+        self.sink.flush()
+
+
+def take_pipe() -> tuple[BinaryIO, BinaryIO]:
+    """Move requests and replies off the descriptors that a student's input() and print() use."""
+    source, sink = os.fdopen(os.dup(0), "rb", 1 << 20), os.fdopen(os.dup(1), "wb", 1 << 20)
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - descriptors are the matter here
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    return source, sink
+
+
+def set_limits(limits: dict[str, int]) -> None:
+    """Set soft and hard limits, such as {"NPROC": 256}: inside, so that they count this sandbox alone."""
+    for name, value in limits.items():
+        kind = getattr(resource, f"RLIMIT_{name}")
+        hard = resource.getrlimit(kind)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)  # noqa: PLW2901
+        resource.setrlimit(kind, (value, value))
+
+
+def load_predict(folder: Path) -> tuple[Callable[..., Any], bool]:
+    """Import predict.py; its predict_batch and True, else its predict and False. Raises Wrong."""
+    sys.path.insert(0, str(folder))
+    try:
+        module = importlib.import_module("predict")
+    except BaseException as error:  # noqa: BLE001 - sys.exit at import among them
+        raise Wrong("crashed", f"predict.py does not import.\n{told(error, folder)}") from None
+    for name in reversed(NAMES):
+        if callable(found := getattr(module, name, None)):
+            return found, name == "predict_batch"
+    functions = [
+        name
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == "predict"
+    ]
+    near = [near for name in NAMES for near in difflib.get_close_matches(name, functions, n=1, cutoff=0.5)]
+    listed = ", ".join(functions) or "none"
+    hint = f" Did you mean to call {near[0]!r} predict?" if near else ""
+    raise Wrong("refused", f'predict.py has no function "predict": functions found: {listed}.{hint}')
+
+
+def told(error: BaseException, folder: Path) -> str:
+    """The end of a student's own traceback: frames of their folder only, paths relative to it, capped."""
+    prefix = f"{folder}{os.sep}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(prefix)]
+    frames = frames[-SHOWN_FRAMES:]
+    lines = [f"{f.filename}, line {f.lineno}, in {f.name}: {(f.line or '')[:120]}" for f in frames]
+    said = "".join(traceback.format_exception_only(error)).strip()
+    if isinstance(error, SystemExit):
+        said += " (sys.exit, exit or quit was called)"
+    if isinstance(error, FileNotFoundError) and lies_in(folder, error.filename):
+        said += (
+            f"\nIt lies beside predict.py: open Path(__file__).parent / {error.filename!r}, since the "
+            "working directory is another."
+        )
+    if len(said) > SHOWN_TEXT:
+        said = said[: SHOWN_TEXT // 2] + " … " + said[-SHOWN_TEXT // 2 :]
+    return "\n".join([*lines, said]).replace(prefix, "")
+
+
+def lies_in(folder: Path, name: object) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return isinstance(name, str) and (folder / name).is_file()
+    return False
+
+
+def check_signature(function: Callable[..., Any], inputs: Message) -> None:
+    """Raise Wrong where `function` can't be called with these keyword arguments."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a callable that does not tell
+        return
+    try:
+        signature.bind(**inputs)
+    except TypeError as error:
+        raise Wrong(
+            "wrong form",
+            f"predict takes {signature}, but is called as predict({', '.join(f'{k}=…' for k in inputs)}): "
+            f"{error}. Give it exactly these parameters, by these names.",
+        ) from None
+
+
+def as_answer(value: Any, name: str) -> Any:
+    """What a student returned, as an array of plain numbers or a dict of such arrays. Raises Wrong."""
+    if value is None:
+        raise Wrong("wrong form", f"{name} returned None: is a return missing?")
+    if isinstance(value, dict):
+        return {str(key): as_array(item, f"{name}'s {key!r}") for key, item in value.items()}
+    return as_array(value, f"what {name} returned")
+
+
+def as_array(value: Any, what: str) -> np.ndarray[Any, Any]:
+    if hasattr(value, "detach"):  # a torch tensor, wherever it lives
+        value = value.detach().cpu().numpy()
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise Wrong("wrong form", f"{what} is no array of numbers: {error}") from None
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        likely = {
+            "c": "take np.abs or .real of a complex array",
+            "O": "lists of unequal lengths, or None inside?",
+        }.get(array.dtype.kind, "text instead of numbers?")
+        raise Wrong("wrong form", f"{what} is {type(value).__name__} of dtype {array.dtype}: {likely}")
+    return array
+
+
+def n_bytes(answer: Any) -> int:
+    return sum(a.nbytes for a in (answer.values() if isinstance(answer, dict) else [answer]))
+
+
+class Model:
+    """The student's function with what is needed to ask it."""
+
+    def __init__(self, function: Callable[..., Any], folder: Path, *, batch: bool) -> None:
+        self.function, self.folder, self.batch = function, folder, batch
+
+    def answer(self, request: Message) -> Message:
+        """The reply to one request: an answer or an error for each clip, or one error for all."""
+        clips, caps = request["clips"], request["max_bytes"]
+        try:
+            values = self._all(clips) if self.batch else [self._one(clip) for clip in clips]
+        except BaseException as error:  # noqa: BLE001 - theirs, whatever it is
+            return self._error(error)
+        return {"answers": [self._checked(value, cap) for value, cap in zip(values, caps, strict=True)]}
+
+    def _all(self, clips: list[Message]) -> list[Any]:
+        values = self.function(clips)
+        if values is None:
+            raise Wrong("wrong form", "predict_batch returned None: is a return missing?")
+        values = list(values)
+        if len(values) != len(clips):
+            raise Wrong(
+                "wrong form",
+                f"predict_batch returned {len(values)} predictions for {len(clips)} clips: one is "
+                "expected for each, in the same order.",
+            )
+        return values
+
+    def _one(self, clip: Message) -> Any:
+        try:
+            check_signature(self.function, clip)
+            return self.function(**clip)
+        except BaseException as error:  # noqa: BLE001
+            return error
+
+    def _checked(self, value: Any, max_bytes: int) -> Message:
+        if isinstance(value, BaseException):
+            return self._error(value)
+        name = "predict_batch" if self.batch else "predict"
+        try:
+            answer = as_answer(value, name)
+            if n_bytes(answer) > max_bytes:
+                raise Wrong(  # noqa: TRY301
+                    "output limit",
+                    f"an answer of {n_bytes(answer)} bytes; at most {max_bytes} are taken: {shapes(answer)}",
+                )
+        except BaseException as error:  # noqa: BLE001 - an object's own __array__ may do anything
+            return self._error(error)
+        return {"answer": answer}
+
+    def _error(self, error: BaseException) -> Message:
+        if isinstance(error, Wrong):
+            return {"verdict": error.verdict, "message": str(error)}
+        return {"verdict": "crashed", "message": told(error, self.folder)}
+
+
+def shapes(answer: Any) -> str:
+    if isinstance(answer, dict):
+        return "{" + ", ".join(f"{key!r}: {shapes(value)}" for key, value in list(answer.items())[:20]) + "}"
+    return f"{answer.dtype} {answer.shape}"
+
+
+def main() -> None:
+    folder, limits = Path(sys.argv[1]), json.loads(sys.argv[2])
+    pipe = Pipe(load_protocol(), *take_pipe())
+    set_limits(limits)
+    sys.argv[1:] = []
+    pipe.write({"started": True})  # from here on, what goes wrong is the student's
+    sys.excepthook = lambda *_: None  # and no traceback of ours is shown to them
+    try:
+        function, batch = load_predict(folder)
+    except Wrong as error:
+        pipe.write({"verdict": error.verdict, "message": str(error)})
+        return
+    pipe.write({"ready": True, "batch": batch})
+    model = Model(function, folder, batch=batch)
+    while (request := pipe.read()) is not None:
+        reply = model.answer(request)
+        with contextlib.suppress(Exception):  # so that prints stand before what happens next
+            sys.stdout.flush()
+        pipe.reply(request["id"], reply)
+
+
+if __name__ == "__main__":
+    main()
