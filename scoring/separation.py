@@ -1,0 +1,167 @@
+"""Metrics of source separation.
+
+Conventions: stems are float (n_stems, n_samples, n_channels), in the order of the names. Ratios are in dB and
+larger is better; predicted energy at silence is in dB and smaller is better. A frame is 1 s, frames do not
+overlap, and a last part that does not fill one is not scored, as in museval.
+
+Metrics
+-------
+* SDR, the headline: 10 log10(|s|^2 / |s - estimate|^2) of each frame, the SDR of BSSEval version 4; the
+  median over frames, then over songs, for each stem (Stöter, Liutkus and Ito, LVA/ICA 2018), then the
+  mean over stems.
+* ISR, SIR, SAR and SDR as museval prints them: see `bss_eval`.
+* SI-SDR over the whole clip (J. Le Roux et al., "SDR: half-baked or well done?", ICASSP 2019).
+* PES, predicted energy at silence (K. Schulze-Forster et al., "Weakly informed audio source separation",
+  WASPAA 2019): 10 log10(|estimate|^2 + 1e-12) of each frame in which the reference is silent, the mean
+  over frames.
+
+Differences from the references
+-------------------------------
+1. The headline drops a frame for a stem where that stem's reference is silent and nowhere else. museval
+   drops it for all stems where any stem or any estimate is silent, so that silencing hard seconds raises
+   its median. Here a silent estimate has the 0 dB that the formula gives: it can only better a frame that
+   was worse than silence.
+2. The headline's SDR is cut to [-100, 100] dB, which is beyond the 96 dB of 16-bit audio: an exact frame
+   is finite. A median feels this only where most frames are there.
+3. A stem that is silent throughout a song is left out of that stem's median over songs.
+4. SI-SDR has one scale for all channels of a stem and no removal of the mean, and is cut to the same range; a
+   silent estimate has its lower end.
+5. museval's numbers are its own, drops included: they are reported under its name and never rank. They
+   are cut to the same range; beyond it museval prints rounding errors, and an exact frame is 300 dB there
+   or, where those errors cancel, infinite and dropped.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.scoring.bss_eval import Ratios, bss_eval, decibels, split, to_16_bit_grid
+from earmark.scoring.form import require_same_form
+from earmark.scoring.undefined import by_name, mean_of_defined, or_none
+
+__all__ = ["Ratios", "bss_eval", "frame_sdr", "median_sdr", "pes", "score_clip", "si_sdr", "summarise"]
+
+LIMIT_DB = 100.0
+PES_FLOOR = 1e-12
+
+Floats = NDArray[np.float64]
+Songs = Sequence[Mapping[str, NDArray[Any]]]
+
+
+def score_clip(
+    target: NDArray[Any], prediction: NDArray[Any], names: Sequence[str], sample_rate: float = 44100
+) -> dict[str, NDArray[Any]]:
+    """One song's part: `sdr`, `museval_sdr`, `isr`, `sir`, `sar`, `si_sdr`, `pes` and `score`.
+
+    The ratios of frames are (n_stems, n_frames), `si_sdr` and `pes` (n_stems,); `score` is the mean over
+    stems of the median of `sdr`, 0 where every stem is silent. Of these only `score` is never NaN. For
+    museval's numbers the target is put on the 16-bit grid. Raises ValueError where the shapes differ or a
+    value is not finite.
+    """
+    require_same_form(target, prediction)
+    if len(names) != len(target):
+        raise ValueError(f"There are {len(target)} stems and {len(names)} names: {', '.join(names)}.")
+    sdr = frame_sdr(target, prediction, sample_rate)
+    museval = bss_eval(to_16_bit_grid(target), prediction, sample_rate=sample_rate)
+    return {
+        "sdr": sdr,
+        "museval_sdr": museval.sdr,
+        "isr": museval.isr,
+        "sir": museval.sir,
+        "sar": museval.sar,
+        "si_sdr": si_sdr(target, prediction),
+        "pes": pes(target, prediction, sample_rate),
+        "score": np.nan_to_num(mean_of_defined(_median(sdr))),
+    }
+
+
+def frame_sdr(references: NDArray[Any], estimates: NDArray[Any], sample_rate: float = 44100) -> Floats:
+    """SDR of each stem in each second, (n_stems, n_frames), dB in [-100, 100]; NaN in the stem's silence."""
+    frames = split(references.shape[1], sample_rate, sample_rate)
+    pairs = [(references[:, start:stop], estimates[:, start:stop]) for start, stop in frames]
+    true = np.stack([_energy(reference) for reference, _ in pairs], axis=1)
+    error = np.stack([_energy(np.subtract(*pair, dtype=np.float64)) for pair in pairs], axis=1)
+    return np.where(true > 0, _bounded(decibels(true, error)), np.nan)
+
+
+def median_sdr(songs: Songs, weights: Floats) -> Floats:
+    """SDR for each column of `weights` (n_songs, n_draws): the headline. dB in [-100, 100], (n_draws,).
+
+    The median over frames, the median over the drawn songs in which the stem sounds, the mean over stems; a
+    stem that sounds in none of a draw's songs is left out of it, and a draw without any is NaN.
+    """
+    by_stem = np.stack([_median(song["sdr"]) for song in songs], axis=1)
+    return mean_of_defined(np.stack([_weighted_median(values, weights) for values in by_stem]))
+
+
+def si_sdr(references: NDArray[Any], estimates: NDArray[Any]) -> Floats:
+    """Scale-invariant SDR of each stem, (n_stems,), dB in [-100, 100]; NaN for a silent reference."""
+    return np.array([_si_sdr(*pair) for pair in zip(references, estimates, strict=True)])
+
+
+def pes(references: NDArray[Any], estimates: NDArray[Any], sample_rate: float = 44100) -> Floats:
+    """Predicted energy at silence of each stem, (n_stems,), at least -120 dB; NaN where none is."""
+    frames = [slice(*frame) for frame in split(references.shape[1], sample_rate, sample_rate)]
+    silent = np.stack([_energy(references[:, frame]) == 0 for frame in frames])
+    energy = 10 * np.log10(np.stack([_energy(estimates[:, frame]) for frame in frames]) + PES_FLOOR)
+    return mean_of_defined(np.where(silent, energy, np.nan))
+
+
+def museval_medians(songs: Songs, metric: str) -> Floats:
+    """A metric as museval aggregates it, the median over frames, then over songs, (n_stems,)."""
+    return _median(np.stack([_median(_bounded(song[metric])) for song in songs], axis=1))
+
+
+def summarise(songs: Songs, names: Sequence[str]) -> dict[str, Any]:
+    """What is reported beside the headline: means over stems, then each stem; None where none is defined."""
+    by_stem = {"sdr": _median(np.stack([_median(song["sdr"]) for song in songs], axis=1))}
+    for metric in ("si_sdr", "pes"):
+        by_stem[metric] = _median(np.stack([song[metric] for song in songs], axis=1))
+    for metric in ("isr", "sir", "sar", "museval_sdr"):
+        by_stem[metric] = museval_medians(songs, metric)
+    means = {name: or_none(mean_of_defined(values)) for name, values in by_stem.items() if name != "sdr"}
+    return means | {f"{name}_by_stem": by_name(names, values) for name, values in by_stem.items()}
+
+
+def _energy(stems: NDArray[Any]) -> Floats:
+    """The sum of squares of each stem, (n_stems,)."""
+    flat = stems.reshape(len(stems), -1).astype(np.float64)
+    return np.asarray(np.einsum("sn,sn->s", flat, flat))
+
+
+def _si_sdr(reference: NDArray[Any], estimate: NDArray[Any]) -> float:
+    true, found = (stem.ravel().astype(np.float64) for stem in (reference, estimate))
+    energy = true @ true
+    if energy == 0:
+        return np.nan
+    scaled = true * (found @ true / energy)
+    signal, error = scaled @ scaled, scaled - found
+    return float(_bounded(decibels(signal, error @ error))) if signal > 0 else -LIMIT_DB
+
+
+def _bounded(ratio: Floats) -> Floats:
+    return np.clip(ratio, -LIMIT_DB, LIMIT_DB)
+
+
+def _median(values: Floats) -> Floats:
+    """Median along the last of two axes of what is not NaN; NaN where nothing is left."""
+    ones = np.ones((values.shape[-1], 1))
+    return np.array([_weighted_median(row, ones)[0] for row in values])
+
+
+def _weighted_median(values: Floats, weights: Floats) -> Floats:
+    """Median of `values` (n,), each taken as often as its row of `weights` (n, n_draws) says, (n_draws,).
+
+    NaN values are left out; NaN where nothing is left. An even number of values has the mean of the
+    middle two.
+    """
+    order = np.argsort(values)[: np.count_nonzero(~np.isnan(values))]
+    if not len(order):
+        return np.full(weights.shape[1], np.nan)
+    counted = np.cumsum(weights[order], axis=0)
+    half = counted[-1] / 2
+    below = np.argmax(counted >= half, axis=0)
+    above = np.argmax(counted > half, axis=0)
+    return np.where(half > 0, (values[order][below] + values[order][above]) / 2, np.nan)
