@@ -29,6 +29,10 @@ def load(task: Task, split: str, root: Path, seed: int) -> Split:  # noqa: ARG00
     rows, notes = read(root)
     names = _names(task, root, rows)
     chosen, name = select(rows, split)
+    if not chosen:
+        raise InstructorError(
+            f"{root}: no group of clips falls to the split {name!r}; name the splits yourself."
+        )
     missing = [path for row in chosen for path in task.files(row) if not path.is_file()]
     if missing:
         raise InstructorError(

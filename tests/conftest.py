@@ -71,7 +71,7 @@ TASK = Task(
     score_clip=score_clip,
     headline=Headline("accuracy", measure),
     summarise=lambda scores, names: {"n_clips": len(scores), "per_class": {name: None for name in names}},
-    limits=Limits(startup_seconds=20, clip_seconds=1, split_seconds=60, memory_bytes=1 << 30),
+    limits=Limits(startup_seconds=20, clip_seconds=0.5, split_seconds=60, memory_bytes=1 << 30),
     columns="labels: loud or quiet",
 )
 '''

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from earmark import course
 from earmark.batch import Batch, resolve
 from earmark.cli import app
 from earmark.errors import InstructorError
@@ -64,7 +65,7 @@ BAD = {
     "import_error": ("import not_there", {}, "crashed", "not_there"),
     "bad_yaml": (model("pass"), {"submission__yaml": "titel: x"}, "refused", "title"),
     "wrong_shape": (model("return np.zeros((1, 2), 'f4')"), {}, "wrong form", r"\(1, 2\)"),
-    "wrong_dtype": (model("return np.array(['a', 'b'])"), {}, "wrong form", "expected"),
+    "wrong_dtype": (model("return np.array(['a', 'b'])"), {}, "wrong form", "text instead of numbers"),
     "nan": (model("return np.full(2, np.nan, 'f4')"), {}, "wrong form", "NaN|finite"),
     "none": (model("pass"), {}, "wrong form", "None"),
     "raises": (model("return 1 / 0"), {}, "crashed", "ZeroDivisionError"),
@@ -89,9 +90,10 @@ def test_a_bad_submission_fails_with_its_verdict_and_costs_the_next_one_nothing(
 
 
 def test_one_bad_clip_counts_as_blank_and_the_others_stand(toy):
-    source = "import numpy as np\ndef predict(audio, sr, classes):\n    if len(audio) == 805: raise ValueError('odd')\n"
-    source += (
-        "    return np.array([n == ('loud' if abs(audio).max() > .5 else 'quiet') for n in classes], 'f4')\n"
+    source = model(
+        "if len(audio) == 805: raise ValueError('odd')",
+        "heard = 'loud' if abs(audio).max() > .5 else 'quiet'",
+        "return np.array([name == heard for name in classes], 'f4')",
     )
     code, [run] = grade(toy, toy.submit("nearly", source))
     assert code == 0
@@ -117,8 +119,8 @@ def test_rescoring_needs_no_model_and_keeps_the_score(toy):
     assert code == 0
     assert "accuracy 1.0000 -> 1.0000" in out
     toy.data.joinpath("0.wav").write_bytes(toy.data.joinpath("1.wav").read_bytes())
-    with pytest.raises(InstructorError, match="digest"):
-        earmark("rescore", run["run"])
+    assert earmark("rescore", run["run"])[0] == 2
+    assert len(Store(course.database()).scores(run["run"])) == 1
 
 
 def test_an_unsealed_run_is_marked_and_enters_no_board(toy):
@@ -130,6 +132,10 @@ def test_an_unsealed_run_is_marked_and_enters_no_board(toy):
 
 def test_check_scores_the_validation_split_and_keeps_nothing(toy, own_course):
     folder = toy.submit("ears", submission__yaml="task: loudness\n")
+    manifest = (toy.data / "manifest.csv").read_text().splitlines()
+    splits = ["split", *["train", "valid", "test"] * 4]
+    rows = [f"{line},{split}\n" for line, split in zip(manifest, splits, strict=True)]
+    (toy.data / "manifest.csv").write_text("".join(rows))
     code, out = earmark("check", folder, "--data", toy.data, "--json")
     assert code == 0
     assert json.loads(out)["split"] == "valid"
@@ -206,9 +212,8 @@ def test_a_fault_of_ours_costs_the_student_nothing(toy, monkeypatch):
 
 def test_without_a_sandbox_nothing_runs(toy, monkeypatch):
     monkeypatch.setenv("PATH", os.fspath(toy.data))
-    monkeypatch.setattr("earmark.submissions.sandbox.find_bwrap", lambda: None, raising=False)
     grader_runs: list[object] = []
     monkeypatch.setattr(Grader, "_count", lambda *_: grader_runs.append(1))
     code, [run] = grade(toy, toy.submit("ears"))
     assert (code, run["state"], grader_runs) == (3, "errored", [])
-    assert "bubblewrap" in run["reason"]
+    assert "no sandbox here" in run["reason"]

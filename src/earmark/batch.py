@@ -17,7 +17,7 @@ from earmark.report import Result
 from earmark.scores import scorer_hash
 from earmark.shelf import baselines, load_task
 from earmark.splits import open_split
-from earmark.submissions.folder import open_submission
+from earmark.submissions.folder import DECLARATION, open_submission, read_declaration
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -49,13 +49,13 @@ def _resolve(folder: Path, task: str | None) -> tuple[Path, str]:
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "is not there"
         raise InstructorError(f"{folder} {what}. A submission is a folder that has a predict.py.")
-    if task is None:
+    declaration = folder / DECLARATION
+    if task is None and declaration.is_file() and not declaration.is_symlink():
         try:
-            task = open_submission(folder).task
+            task = read_declaration(declaration).task
         except SubmissionError as error:
-            raise InstructorError(
-                f"{folder}: {error} Name the task with --task to grade it all the same."
-            ) from None
+            hint = "Name the task with --task to grade it all the same."
+            raise InstructorError(f"{folder}: {error} {hint}") from None
     if task is None:
         raise InstructorError(
             f"{folder} does not say its task: add `task:` to its submission.yaml, or use --task."
@@ -148,7 +148,7 @@ class Batch:
 
     def _graded_before(self, folder: Path, grader: Grader) -> RunRecord | None:
         try:
-            submission = open_submission(folder)
+            submission = open_submission(folder, max_bytes=grader.task.limits.folder_bytes)
         except EarmarkError:
             return None
         scorer = scorer_hash(grader.task_name)

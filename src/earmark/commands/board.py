@@ -50,9 +50,9 @@ def board(
         load_task(task)
     found = boards_of(Store(course.database()), task=task)
     if as_csv:
-        typer.echo(exports.to_csv(found), nl=False)
+        typer.echo(exports.as_csv(found), nl=False)
     elif as_json:
-        typer.echo(exports.to_json_lines(found), nl=False)
+        typer.echo(exports.as_json(found), nl=False)
     elif html is not None:
         typer.echo(write_site(found, html))
     else:
