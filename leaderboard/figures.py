@@ -1,0 +1,96 @@
+"""How numbers are written, the same on the terminal and on a page; and the shapes that metrics come in."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from earmark.leaderboard.records import ScoreRecord
+
+Number = float | None
+"""None where a metric is undefined."""
+
+
+def number(value: Number) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def interval(score: ScoreRecord) -> str:
+    return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def memory(size: int | None) -> str:
+    if size is None:
+        return "–"
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Such as a confusion matrix: rows of numbers, with the names of rows and columns where known."""
+
+    name: str
+    names: tuple[str, ...]
+    """Empty where they are not known."""
+    rows: tuple[tuple[Number, ...], ...]
+
+    def shade(self, row: int, column: int) -> int:
+        """How dark a cell is drawn, 0 to 8: its share of its row's sum."""
+        whole = sum(abs(cell or 0.0) for cell in self.rows[row])
+        return round(8 * abs(self.rows[row][column] or 0.0) / whole) if whole else 0
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The metrics of a run by their shape."""
+
+    scalars: Mapping[str, Number]
+    by_class: Mapping[str, Mapping[str, Number]]
+    matrices: tuple[Matrix, ...]
+
+    def bar(self, metric: str, name: str) -> str:
+        """Length of the bar of a class, such as `"41.5%"`; empty unless the metric runs from 0 to 1."""
+        column = self.by_class[metric]
+        value = column.get(name)
+        drawn = value is not None and all(cell is None or 0 <= cell <= 1 for cell in column.values())
+        return f"{100 * value:.1f}%" if drawn and value is not None else ""
+
+    @property
+    def classes(self) -> list[str]:
+        """Every class that some metric mentions, in the order of first mention."""
+        return list(dict.fromkeys(name for column in self.by_class.values() for name in column))
+
+
+def sort_metrics(metrics: Mapping[str, Any]) -> Metrics:
+    """Numbers, dicts of numbers and nested lists apart; anything else (a text, a remark) is left out."""
+    scalars = {name: value for name, value in metrics.items() if _is_number(value)}
+    by_class = {
+        name: value
+        for name, value in metrics.items()
+        if isinstance(value, Mapping) and value and all(map(_is_number, value.values()))
+    }
+    classes = [tuple(column) for column in by_class.values()]
+    matrices = []
+    for name, value in metrics.items():
+        if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
+            # Whoever reports a square matrix mostly reports something else for the same classes too.
+            names = next((names for names in classes if len(names) == len(value)), ())
+            matrices.append(Matrix(name, names, tuple(tuple(row) for row in value)))
+    return Metrics(scalars, by_class, tuple(matrices))
+
+
+def more_metrics(scores: Iterable[ScoreRecord], count: int) -> list[str]:
+    """The first few numbers, beside the headline, that runs report."""
+    scores = list(scores)
+    names = dict.fromkeys(name for score in scores for name in sort_metrics(score.metrics).scalars)
+    headlines = {score.name for score in scores}
+    return [name for name in names if name not in headlines][:count]
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
