@@ -17,6 +17,14 @@ from earmark.submissions.errors import SubmissionError
 DECLARATION = "submission.yaml"
 MAX_FILES = 10_000
 MAX_DECLARATION_BYTES = 64 << 10
+MAX_DEPTH = 8
+OPENING = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+CLOSING = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 WEIGHTS = frozenset({
     ".safetensors", ".npz", ".npy", ".skops", ".onnx", ".h5", ".hdf5", ".keras",
     ".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle", ".joblib",
@@ -90,7 +98,7 @@ def open_submission(path: Path, *, max_bytes: int) -> Submission:
     if size > max_bytes:
         raise SubmissionError(
             "too large",
-            f"the folder takes {size / 1e6:.1f} MB, {max_bytes / 1e6:.1f} MB are allowed. The largest file is "
+            f"the folder takes {size / 1e6:.1f} MB, {max_bytes / 1e6:.1f} MB are allowed. The largest is "
             f"{max(files, key=lambda file: file.stat().st_size).relative_to(path)}: leave out training data "
             "and checkpoints.",
         )
@@ -123,6 +131,8 @@ def _files(folder: Path) -> list[Path]:
     files: list[Path] = []
     for top, folders, names in os.walk(folder):
         for name in [*folders, *names]:
+            if not name.isprintable():
+                raise _refused(f"the name {name!a} has characters that can't be shown; rename it.")
             place = Path(top, name)
             mode = place.lstat().st_mode
             if stat.S_ISLNK(mode):
@@ -139,7 +149,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _check_link(link: Path, folder: Path) -> None:
     target = link.readlink()
-    if target.is_absolute() or not link.resolve().is_relative_to(folder):
+    if target.is_absolute() or not Path(os.path.realpath(link)).is_relative_to(folder):
         raise _refused(
             f"{link.relative_to(folder)} is a link that leads out of the folder; put the file itself there."
         )
@@ -174,8 +184,7 @@ def read_declaration(file: Path) -> Declaration:
         raise _refused(f"{DECLARATION} is larger than {MAX_DECLARATION_BYTES >> 10} KiB.")
     try:
         text = file.read_text(encoding="utf-8-sig")
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise _refused(f"{DECLARATION} uses an alias (*name); write the value out.")
+        _check_tokens(text)
         content: Any = yaml.safe_load(text)
     except UnicodeDecodeError:
         raise _refused(f"{DECLARATION} is not in UTF-8: save it in that encoding.") from None
@@ -190,6 +199,17 @@ def read_declaration(file: Path) -> Declaration:
     except ValidationError as error:
         faults = "; ".join(_fault(dict(each)) for each in error.errors()[:5])
         raise _refused(f"{DECLARATION}: {faults}.") from None
+
+
+def _check_tokens(text: str) -> None:
+    """Refuse what makes a small YAML file take long or much memory: aliases and deep nesting."""
+    depth = 0
+    for token in yaml.scan(text):
+        depth += isinstance(token, OPENING) - isinstance(token, CLOSING)
+        if depth > MAX_DEPTH:
+            raise _refused(f"{DECLARATION} is not YAML as we know it: it is nested too deeply.")
+        if isinstance(token, yaml.AliasToken):
+            raise _refused(f"{DECLARATION} uses an alias (*name); write the value out.")
 
 
 def _fault(error: dict[str, Any]) -> str:

@@ -81,6 +81,7 @@ def _array(got: Array, blank: Array, what: str) -> tuple[Array, str]:
 
 
 def _likely_cause(got: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    n_rows, n_columns = (got[0], got[-1]) if got else (0, 0)
     rows = "frames or stems of another number than the clip's? Another hop, or padding at its ends?"
     columns = "trained on other classes, or another length? Take it from what predict is given."
     causes = (
@@ -89,8 +90,8 @@ def _likely_cause(got: tuple[int, ...], expected: tuple[int, ...]) -> str:
         (_without_ones(got) == _without_ones(expected), "Only axes of length 1 differ: reshape or squeeze."),
         (sorted(got) == sorted(expected), "Same lengths in another order: are axes swapped?"),
         (len(got) != len(expected), f"It has {len(got)} axes instead of {len(expected)}."),
-        (len(got) > 1 and got[1:] == expected[1:], f"{got[0]} rows: {rows}"),
-        (got[:-1] == expected[:-1], f"{got[-1:]} in the last axis: {columns}"),
+        (len(got) > 1 and got[1:] == expected[1:], f"{n_rows} rows: {rows}"),
+        (got[:-1] == expected[:-1], f"{n_columns} columns: {columns}"),
     )
     return next((cause for holds, cause in causes if holds), "Is this the answer of another task?")
 
