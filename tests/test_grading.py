@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -33,7 +34,7 @@ def earmark(*words: object) -> tuple[int, str]:
     return result.exit_code, result.stdout
 
 
-def grade(toy, *folders: Path, options: tuple[str, ...] = ()) -> tuple[int, list[dict]]:
+def grade(toy, *folders: Path, options: tuple[str, ...] = ()) -> tuple[int, list[dict[str, Any]]]:
     code, out = earmark("grade", *folders, "--task", "loudness", "--data", toy.data, "--json", *options)
     return code, [json.loads(line) for line in out.splitlines()]
 

@@ -91,8 +91,13 @@ def write_audio(path: Path, audio: NDArray[np.float32], sr: int) -> None:
 
 
 def write_manifest(folder: Path, rows: Sequence[dict[str, str]], names: Sequence[str] = ()) -> None:
-    """Write manifest.csv and, where the order or absence of classes matters, names.txt."""
+    """Write manifest.csv and, where there are classes, names.txt."""
     pd.DataFrame(rows).to_csv(folder / "manifest.csv", index=False)
+    write_names(folder, names)
+
+
+def write_names(folder: Path, names: Sequence[str]) -> None:
+    """Write names.txt: the classes in their order, those that no row mentions included."""
     if names:
         (folder / "names.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
 

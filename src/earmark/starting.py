@@ -9,7 +9,7 @@ import pandas as pd
 
 from earmark import course
 from earmark.errors import InstructorError, unknown_name
-from earmark.rendering import write_manifest
+from earmark.rendering import write_names
 from earmark.shelf import baselines, load_shelf, load_task, names
 from earmark.splits import PUBLIC_SEED
 from earmark.training import train_into
@@ -94,7 +94,8 @@ def write_public(task: str, folder: Path, seed: int | None) -> dict[str, int]:
         tables.append(table)
         listed = list(opened.names)
     rows = pd.concat(tables)
-    write_manifest(folder, rows.to_dict("records"), listed)
+    rows.to_csv(folder / "manifest.csv", index=False)
+    write_names(folder, listed)
     return {str(name): int(count) for name, count in rows["split"].value_counts().items()}
 
 

@@ -19,9 +19,10 @@ Train = Callable[[Split, Split, Path], None]
 def train_into(train: Train, task: str, folder: Path, data: str | None, seed: int | None) -> float:
     """Open the splits, train into `folder`, and return the CPU seconds it took."""
     declared = load_task(task)
-    splits = [open_split(declared, name, data=data, seed=seed) for name in ("train", "valid")]
+    train_split = open_split(declared, "train", data=data, seed=seed)
+    valid_split = open_split(declared, "valid", data=data, seed=seed)
     start = time.process_time()
-    train(*splits, folder)
+    train(train_split, valid_split, folder)
     return time.process_time() - start
 
 
