@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def store(url):
         yield opened
 
 
-def scored(store, **changes):
+def scored(store: Store, **changes: Any) -> str:
     run_id = store.begin(replace(NEW, **changes))
     store.finish(run_id, state="scored", outcomes=OUTCOMES, score=SCORE)
     return run_id

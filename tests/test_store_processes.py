@@ -35,7 +35,7 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path}/runs.db"
 
 
-def start_writer(url, name, *, runs, clips):
+def start_writer(url: str, name: str, *, runs: int, clips: int) -> "subprocess.Popen[str]":
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
     command = [sys.executable, "-c", WRITER, url, name, str(runs), str(clips)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -54,7 +54,8 @@ def test_processes_that_open_and_write_at_once_lose_nothing(url):
 
 def test_a_killed_grader_leaves_no_half_written_run(url):
     # Thousands of clips a run, so that a kill soon after "begun" mostly lands inside finish().
-    finished, begun = set(), set()
+    finished: set[str] = set()
+    begun: set[str] = set()
     for kill_after in range(1, 6):
         writer = start_writer(url, "victim", runs=1000, clips=3000)
         assert writer.stdout is not None
