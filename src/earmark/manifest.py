@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -86,7 +87,8 @@ def read(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
     empty id, a path that leaves the folder or is not there.
     """
     table = _table(folder)
-    rows = [_row(folder, record) for record in table.to_dict("records")]
+    records = cast("list[dict[str, str]]", table.to_dict("records"))
+    rows = [_row(folder, record) for record in records]
     missing = [row for row in rows if not row.path.is_file()]
     if missing:
         raise InstructorError(
