@@ -1,11 +1,14 @@
 """BSSEval version 4, against museval."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import scipy.signal
 import soundfile
 
 from earmark.scoring import block_toeplitz
+from earmark.scoring.projection import projection_filters
 from earmark.scoring.separation import bss_eval
 
 FRAME = 4000
@@ -82,6 +85,17 @@ def test_a_channel_that_is_another_turned_down_and_one_that_is_silent(rng):
     compare(references, estimates)
 
 
+def test_channels_that_span_nothing_new_are_left_out_of_the_filters(rng):
+    references, estimates = song(rng)
+    references[0, :, 1] = -2 * references[0, :, 0]
+    references[1, :, 0] = 0
+    with ThreadPoolExecutor() as pool:
+        own, every = projection_filters(references, estimates, 64, pool)
+    left_out = [False, True, True, False, False, False]
+    for filters in (own, every):
+        np.testing.assert_array_equal(~filters.any(axis=(0, 2)), left_out)
+
+
 def test_frames_where_a_stem_or_an_estimate_is_silent_are_nan_for_all(rng):
     references, estimates = song(rng, n_samples=5 * FRAME + 100)
     references[0, FRAME : 2 * FRAME] = 0
@@ -128,9 +142,12 @@ def test_float32_gives_what_float64_gives(rng):
 
 def test_references_off_the_grid_are_rounded_to_it_with_a_warning(rng):
     references, estimates = song(rng)
+    estimates[0] = references[0]
+    off_grid = references + rng.uniform(-0.4, 0.4, references.shape) / 32768
     with pytest.warns(UserWarning, match="16-bit grid"):
-        rounded = bss_eval(references + 0.3 / 32768, estimates, sample_rate=FRAME, filters=64)
-    assert_agree(rounded, bss_eval(references, estimates, sample_rate=FRAME, filters=64))
+        rounded = bss_eval(off_grid, estimates, sample_rate=FRAME, filters=64)
+    np.testing.assert_array_equal(rounded, bss_eval(references, estimates, sample_rate=FRAME, filters=64))
+    assert np.isposinf(rounded.sdr[0]).all()
 
 
 @pytest.mark.parametrize("cut", [np.s_[:, :-1], np.s_[:2], np.s_[:, :, :1], np.s_[0], np.s_[:, :0]])
