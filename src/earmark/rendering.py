@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,11 +19,16 @@ import soundfile
 from numpy.typing import NDArray
 
 from earmark.clip import Split
+from earmark.errors import OurFault
 from earmark.shelf import load_shelf
 from earmark.task import Task
 
 Renderer = Callable[[Path, str, int], None]
 """(folder, split, seed): write manifest.csv and files into the empty folder, from split and seed alone."""
+
+
+LOUDEST = 1000.0
+"""A peak that no music reaches and that stray memory, read as float32, mostly exceeds."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,12 @@ class Part:
     drums: bool = False
 
 
-def render(parts: Iterable[Part], seconds: float, sr: int) -> NDArray[np.float32]:
+def render(parts: Sequence[Part], seconds: float, sr: int) -> NDArray[np.float32]:
     """Play the parts together: float32 (n_samples, 2), n_samples = round(seconds * sr), not normalised.
 
-    Reproducible to the bit on one machine. Peaks may exceed 1.
+    Reproducible to the bit on one machine. Peaks may exceed 1. Raises OurFault where the synthesizer read
+    past the end of a sound, as it does for some programmes of this sound font (78, the whistle): what it
+    then plays is whatever stood in memory.
     """
     from symusic import Note as MidiNote  # noqa: PLC0415
     from symusic import Score, Track  # noqa: PLC0415 - loads compiled code that most commands never need
@@ -70,6 +77,8 @@ def render(parts: Iterable[Part], seconds: float, sr: int) -> NDArray[np.float32
     audio = np.zeros((round(seconds * sr), 2), dtype=np.float32)
     played = _synthesizer(sr).render(score, stereo=True).T[: len(audio)]
     audio[: len(played)] = played
+    if not np.abs(audio).max(initial=0) < LOUDEST:
+        raise OurFault(f"The synthesizer failed on programmes {[part.program for part in parts]}.")
     return audio
 
 
