@@ -58,7 +58,7 @@ BOMBS = (
     ),
     ("run for ever", "time limit", "while True: pass"),
     ("answer with too much", "output limit", "import numpy; return numpy.zeros(10**7)"),
-    ("kill its keeper and itself", "crashed", "import os; os.kill(-1, 9); os._exit(0)"),
+    ("kill its keeper and itself", "crashed", "import os; os.kill(os.getppid(), 9); os._exit(0)"),
 )
 """What is tried, the verdict that it must get, and the body of the predict that tries it."""
 

@@ -186,15 +186,12 @@ class Worker:
         return explain(self.log.decode(errors="replace"))
 
     def _kill(self) -> None:
-        """End the worker and all that it started."""
-        try:
+        """End the worker and all that it started; bubblewrap itself then ends, having reaped them."""
+        with suppress(ProcessLookupError):
             if self._init is not None:
-                signal.pidfd_send_signal(self._init, signal.SIGKILL)  # with it dies its namespace
-            if not self.sealed:
+                signal.pidfd_send_signal(self._init, signal.SIGKILL)  # and with it its namespace
+            else:
                 os.killpg(self._process.pid, signal.SIGKILL)
-            signal.pidfd_send_signal(self._ended, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def close(self) -> None:
         """Kill the worker, and return when no process of it is left."""
@@ -202,9 +199,12 @@ class Worker:
             return
         self._kill()
         self._watch.stop()
-        self._process.wait()
+        try:
+            self._process.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:  # bubblewrap hangs: what it watched over is dead already
+            self._process.kill()
+            self._process.wait()
         if self._init is not None:
-            select.select([self._init], [], [], ENDING_SECONDS)
             os.close(self._init)
         for fd in (self._requests, self._replies, self._prints, self._ended):
             if fd >= 0:

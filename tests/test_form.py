@@ -89,6 +89,7 @@ def test_what_passes_is_finite_and_in_blanks_form_and_nothing_else_is_refused(an
         with np.errstate(over="ignore"):
             assert not (right and np.isfinite(answer.astype(np.float32)).all())
     else:
+        assert isinstance(checked, np.ndarray)
         assert checked.shape == blank.shape
         assert checked.dtype == blank.dtype
         assert np.isfinite(checked).all()
