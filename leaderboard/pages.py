@@ -29,7 +29,7 @@ class Page:
     board: Board
     title: str
     scoring: str
-    """How the task is scored, in a few sentences."""
+    """How the task is scored, plain text whose line breaks are kept."""
     file: str
 
     @property

@@ -12,12 +12,23 @@ from earmark.leaderboard import owner
 from earmark.leaderboard.store import Store
 
 WRITER = """
+import os
+import signal
 import sys
 import numpy as np
 from earmark.leaderboard.records import NewRun, OutcomeRecord, ScoreRecord
 from earmark.leaderboard.store import Store
+from sqlalchemy import event
 
-url, name, runs, clips = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+url, name = sys.argv[1:3]
+runs, clips, die_after = map(int, sys.argv[3:])
+
+def count_down(*_):
+    global die_after
+    die_after -= 1
+    if die_after == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
 score = ScoreRecord(scorer_hash="s", name="map", value=0.5, low=0.4, high=0.6, replicates=np.full(1000, 0.5))
 outcomes = [OutcomeRecord(clip_id=str(i), group="g", state="ok") for i in range(clips)]
 with Store(url) as store:
@@ -25,6 +36,8 @@ with Store(url) as store:
         new = NewRun(task="t", submission=name, data="d", split="test", split_digest="x")
         run_id = store.begin(new)
         print("begun", run_id, flush=True)
+        if die_after:
+            event.listen(store._engine, "after_cursor_execute", count_down)
         store.finish(run_id, state="scored", outcomes=outcomes, score=score)
         print("finished", run_id, flush=True)
 """
@@ -35,9 +48,12 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path}/runs.db"
 
 
-def start_writer(url: str, name: str, *, runs: int, clips: int) -> "subprocess.Popen[str]":
+def start_writer(
+    url: str, name: str, *, runs: int, clips: int, die_after: int = 0
+) -> "subprocess.Popen[str]":
+    """A process that writes runs; `die_after` statements of finishing the first one it kills itself."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
-    command = [sys.executable, "-c", WRITER, url, name, str(runs), str(clips)]
+    command = [sys.executable, "-c", WRITER, url, name, str(runs), str(clips), str(die_after)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
@@ -52,29 +68,38 @@ def test_processes_that_open_and_write_at_once_lose_nothing(url):
         assert all(len(store.outcomes(run.id)) == run.clips_ok == 30 for run in runs)
 
 
-def test_a_killed_grader_leaves_no_half_written_run(url):
-    # Thousands of clips a run, so that a kill soon after "begun" mostly lands inside finish().
+def test_a_grader_killed_at_any_statement_leaves_no_half_written_run(url):
+    whole_runs = []
+    for die_after in range(1, 10):
+        writer = start_writer(url, "victim", runs=1, clips=300, die_after=die_after)
+        words = writer.communicate()[0].split()
+        with Store(url) as store:
+            assert store.sweep() == ([words[1]] if writer.returncode else [])
+            run = store.run(words[1])
+            whole = (run.state, run.score is not None, len(store.outcomes(run.id)), len(store.scores(run.id)))
+        whole_runs.append(whole)
+        if writer.returncode == 0:
+            break
+        assert writer.returncode == -signal.SIGKILL
+    # Dead after the run's row, after the outcomes, after the score but before the commit; then not at all.
+    assert whole_runs == [("errored", False, 0, 0)] * 3 + [("scored", True, 300, 1)]
+
+
+def test_a_grader_killed_at_random_loses_no_finished_run(url):
     finished: set[str] = set()
-    begun: set[str] = set()
-    for kill_after in range(1, 6):
-        writer = start_writer(url, "victim", runs=1000, clips=3000)
+    for kill_after in (1, 2, 4, 7):
+        writer = start_writer(url, "victim", runs=1000, clips=300)
         assert writer.stdout is not None
-        for _ in range(2 * kill_after - 1):
-            event, run_id = writer.stdout.readline().split()
-            (begun if event == "begun" else finished).add(run_id)
+        lines = [writer.stdout.readline() for _ in range(kill_after)]
         writer.send_signal(signal.SIGKILL)
-        for line in writer.communicate()[0].splitlines():
-            event, run_id = line.split()
-            (begun if event == "begun" else finished).add(run_id)
+        lines += writer.communicate()[0].splitlines()
+        finished |= {line.split()[1] for line in lines if line.startswith("finished")}
     with Store(url) as store:
         store.sweep()
-        runs = {run.id: run for run in store.runs()}
-        assert begun <= set(runs)
-        for run in runs.values():
-            whole = (run.state, run.score is not None, len(store.outcomes(run.id)), len(store.scores(run.id)))
-            assert whole in {("scored", True, 3000, 1), ("errored", False, 0, 0)}
-        assert finished <= {run.id for run in runs.values() if run.state == "scored"}
-        assert "errored" in {run.state for run in runs.values()}
+        runs = store.runs()
+        assert finished
+        assert finished <= {run.id for run in runs if run.state == "scored"}
+        assert {run.state for run in runs} <= {"scored", "errored"}
 
 
 def test_an_unreaped_process_counts_as_dead():
