@@ -130,10 +130,8 @@ def _play(part: Part, spread: float, rng: Generator) -> NDArray[np.float32]:
 
 
 def _leveled(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The audio at a root mean square of 1 over the time that it sounds (30 dB and less under its peak)."""
-    level = np.maximum(np.abs(audio[:, 0]), np.abs(audio[:, 1]))
-    sounding = level > level.max() * 10 ** (-30 / 20)
-    return audio / np.sqrt(np.mean(audio[sounding] ** 2))
+    """The audio at a root mean square of 1."""
+    return audio / np.sqrt(np.mean(audio**2))
 
 
 def _bass(plan: Plan, rng: Generator) -> list[Note]:
