@@ -1,6 +1,6 @@
 """Ensembles of 10 s in nine instrument classes: who plays when, known from the notes.
 
-Each ensemble has a key, a tempo, a loop of four chords and five to seven of the nine classes. A class enters
+Each ensemble has a key, a tempo, a loop of four chords and four to six of the nine classes. A class enters
 and leaves by itself, in stretches of a few beats, and so sounds in 30 to 50 per cent of all frames. What a
 class plays (chords, arpeggios or a melody, in a bar-long rhythm of its own) is drawn alike for all but bass
 and drums, in one register, and every part is brought to the same loudness before a random gain: timbre is
@@ -35,10 +35,10 @@ SIZES = {"train": 240, "valid": 60, "test": 100}
 PROGRAMS = {
     "bass": {"train": (32, 33, 36, 38), "valid": (35, 39), "test": (34, 37)},
     "drums": {"train": (0, 24, 25, 40), "valid": (8,), "test": (16, 48)},
-    "guitar": {"train": (24, 27, 28, 29), "valid": (26, 31), "test": (25, 30)},
-    "organ": {"train": (16, 18, 19, 20, 21), "valid": (23,), "test": (17, 22)},
-    "piano": {"train": (0, 2, 3, 4, 6), "valid": (7,), "test": (1, 5)},
-    "strings": {"train": (40, 42, 43, 44, 45, 48, 50), "valid": (46, 51), "test": (41, 49)},
+    "guitar": {"train": (24, 26, 28, 29, 31), "valid": (27,), "test": (25, 30)},
+    "organ": {"train": (16, 18, 20, 21, 22), "valid": (23,), "test": (17, 19)},
+    "piano": {"train": (0, 3, 4, 6, 7), "valid": (2,), "test": (1, 5)},
+    "strings": {"train": (40, 42, 43, 45, 46, 48, 50), "valid": (44, 51), "test": (41, 49)},
     "synth": {"train": (80, 82, 84, 87, 88, 89, 93, 94), "valid": (83, 86, 92), "test": (81, 90, 95)},
     "vocals": {"train": (52, 54, 85), "valid": (91,), "test": (53,)},
     "wind": {
@@ -109,7 +109,7 @@ def _ensemble(rng: np.random.Generator, split: str) -> tuple[NDArray[np.float32]
     )
     mix = np.zeros(round(SECONDS * SR), dtype=np.float32)
     active = np.zeros((round(SECONDS / HOP), len(NAMES)), dtype=np.bool_)
-    for column in rng.permutation(len(NAMES))[: rng.integers(5, 8)]:
+    for column in rng.permutation(len(NAMES))[: rng.integers(4, 7)]:
         name = NAMES[column]
         notes = list(_in_stretches(rng, song, _riff(rng, song, name)))
         part = Part(int(rng.choice(PROGRAMS[name][split])), notes, drums=name == "drums")
@@ -120,11 +120,11 @@ def _ensemble(rng: np.random.Generator, split: str) -> tuple[NDArray[np.float32]
 
 
 def _with_random_gain(rng: np.random.Generator, audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring a part to a common power where it sounds, then to a random level within 12 dB."""
+    """Bring a part to a common power where it sounds, then to a random level within 8 dB."""
     power = audio**2
     loud = power[power > 1e-4 * power.max()]
     rms = np.sqrt(loud.mean()) if loud.size else 1.0
-    return audio * np.float32(10 ** (rng.uniform(-12, 0) / 20) / rms)
+    return audio * np.float32(10 ** (rng.uniform(-8, 0) / 20) / rms)
 
 
 def _activity(notes: list[Note]) -> NDArray[np.bool_]:

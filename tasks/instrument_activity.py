@@ -9,8 +9,8 @@ classes : list of str, in the order of the answer's columns. They come from the 
 
 Out
 ---
-float32 (n_frames, n_classes), scores in [0, 1], active from 0.5; n_frames = max(1, round(n_samples / sr * 10)).
-Frame k lasts from k / 10 s to (k + 1) / 10 s.
+float32 (n_frames, n_classes), scores in [0, 1], active from 0.5; n_frames is
+max(1, round(n_samples / sr * 10)) and frame k lasts from k / 10 s to (k + 1) / 10 s.
 
 Scored by
 ---------
