@@ -256,6 +256,9 @@ def _start_sealed(
         process = _popen(
             argv, pipes, pass_fds=(filter_read, info_write), env={"PATH": os.environ.get("PATH", os.defpath)}
         )
+    except BaseException:
+        os.close(info_read)
+        raise
     finally:
         os.close(filter_read)
         os.close(info_write)

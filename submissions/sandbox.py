@@ -21,6 +21,7 @@ from pathlib import Path
 from earmark.submissions.binds import SUBMISSION, WORKER, Bind, binds, links, masked
 from earmark.submissions.errors import OurFault
 from earmark.submissions.limits import Limits
+from earmark.submissions.worker import COMPILED
 
 NOBODY = 65534
 STAGES = ("/media", "/srv", "/mnt", "/opt")
@@ -75,6 +76,8 @@ class Seal:
     device: str = "cpu"
     mask: Sequence[Path] = ()
     hide: Sequence[Path] = ()
+    compiled: Path | None = None
+    """What numba has compiled already: see warm.py."""
 
 
 def command(submission: Path, seal: Seal, *, seccomp_fd: int, info_fd: int) -> list[str]:
@@ -85,6 +88,8 @@ def command(submission: Path, seal: Seal, *, seccomp_fd: int, info_fd: int) -> l
     """
     bwrap = find_bwrap()
     bound = binds(submission)
+    if seal.compiled:
+        bound.append(Bind(seal.compiled, WORKER / COMPILED))
     covers = masked(bound, seal.mask, seal.hide)
     inside = [*_inside(seal, covers), "--seccomp", str(seccomp_fd), "--info-fd", str(info_fd)]
     inside += ["--", *worker_command(WORKER / "worker.py", SUBMISSION, seal.limits, sealed=True)]

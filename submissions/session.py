@@ -8,7 +8,7 @@ started anew; a submission that dies LIVES times in a row without an answer betw
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,6 +20,7 @@ from earmark.submissions.form import Answer, check
 from earmark.submissions.limits import Limits
 from earmark.submissions.process import Worker, legible
 from earmark.submissions.sandbox import Seal
+from earmark.submissions.warm import numba_cache
 
 LIVES = 3
 MESSAGE_SHOWN = 2000
@@ -81,6 +82,8 @@ class Session(AbstractContextManager["Session"]):
 
     def __enter__(self) -> Self:
         """Start the worker. Raises SubmissionError where predict.py can't be used, OurFault where we fail."""
+        if self.sealed:
+            self._seal = replace(self._seal, compiled=numba_cache(self.submission))
         self._timed(self._start)
         return self
 
