@@ -18,6 +18,7 @@ import pandas as pd
 import soundfile
 from numpy.typing import NDArray
 
+from earmark import course, soundfont
 from earmark.clip import Split
 from earmark.errors import OurFault
 from earmark.shelf import load_shelf
@@ -84,10 +85,9 @@ def render(parts: Sequence[Part], seconds: float, sr: int) -> NDArray[np.float32
 
 @cache
 def _synthesizer(sr: int) -> Any:
-    import pretty_midi  # noqa: PLC0415
     from symusic import Synthesizer  # noqa: PLC0415
 
-    font = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"
+    font = soundfont.font_file(course.rendered())
     return Synthesizer(sf_path=str(font), sample_rate=sr, quality=4)
 
 
@@ -130,7 +130,11 @@ def rendered(
 
 def _cached(renderer: Renderer, root: Path, split: str, seed: int) -> Path:
     """The split's folder under `root`, named by seed and by the renderer's source, rendered if absent."""
-    code = Path(renderer.__code__.co_filename).read_bytes() + Path(__file__).read_bytes()
+    code = (
+        Path(renderer.__code__.co_filename).read_bytes()
+        + Path(__file__).read_bytes()
+        + Path(soundfont.__file__).read_bytes()
+    )
     name = Path(renderer.__code__.co_filename).stem
     folder = root / name / f"{split}-{seed}-{hashlib.sha256(code).hexdigest()[:8]}"
     if not (folder / "manifest.csv").is_file():
