@@ -130,12 +130,9 @@ def rendered(
 
 def _cached(renderer: Renderer, root: Path, split: str, seed: int) -> Path:
     """The split's folder under `root`, named by seed and by the renderer's source, rendered if absent."""
-    code = (
-        Path(renderer.__code__.co_filename).read_bytes()
-        + Path(__file__).read_bytes()
-        + Path(soundfont.__file__).read_bytes()
-    )
-    name = Path(renderer.__code__.co_filename).stem
+    source = Path(renderer.__code__.co_filename)
+    code = b"".join(file.read_bytes() for file in (source, Path(__file__), Path(soundfont.__file__)))
+    name = source.stem
     folder = root / name / f"{split}-{seed}-{hashlib.sha256(code).hexdigest()[:8]}"
     if not (folder / "manifest.csv").is_file():
         folder.parent.mkdir(parents=True, exist_ok=True)

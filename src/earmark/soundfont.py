@@ -1,15 +1,16 @@
-"""The General MIDI sound font that pretty_midi carries (TimGM6mb, GPL-2), made playable in tune by symusic 0.5.9.
+"""The General MIDI sound font that pretty_midi carries (TimGM6mb, GPL-2), in tune for symusic 0.5.9.
 
-symusic plays a sound by the root key in the sample's header and passes over a zone's overridingRootKey (generator
-58 of the SoundFont 2.04 specification, section 8.1.2), which this font gives to nearly all its instruments: the
-piano's middle C sounds twenty semitones too high. In the copy made here every zone with a root key of its own plays
-a sample whose header has that key; nothing else differs.
+symusic plays a sound by the root key in the sample's header and passes over a zone's overridingRootKey
+(generator 58 of the SoundFont 2.04 specification, section 8.1.2), which this font gives to nearly all its
+instruments: the piano's middle C sounds twenty semitones too high. In the copy made here every zone with a root
+key of its own plays a sample whose header has that key; nothing else differs.
 """
 
 import os
 import struct
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 OVERRIDING_ROOT_KEY, SAMPLE_ID = 58, 53
@@ -27,7 +28,7 @@ def in_tune(font: bytes) -> bytes:
         for at in range(0, len(pdta[b"shdr"]), SAMPLE_HEADER_BYTES)
     )
     copies: dict[tuple[int, int], int] = {}
-    for first, last in zip(bags, bags[1:], strict=False):
+    for first, last in pairwise(bags):
         zone = {generator[0]: generator for generator in generators[first:last]}
         if OVERRIDING_ROOT_KEY in zone and SAMPLE_ID in zone:
             wanted = zone[SAMPLE_ID][1], zone[OVERRIDING_ROOT_KEY][1]
