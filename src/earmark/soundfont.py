@@ -2,7 +2,7 @@
 
 symusic plays a sound by the root key in the sample's header and passes over a zone's overridingRootKey
 (generator 58 of the SoundFont 2.04 specification, section 8.1.2), which this font gives to nearly all its
-instruments: the piano's middle C sounds twenty semitones too high. In the copy made here every zone with a root
+instruments: the piano's middle C sounds twenty semitones too high. In the copy made here a zone with a root
 key of its own plays a sample whose header has that key; nothing else differs.
 """
 
