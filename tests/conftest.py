@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture
 def real() -> Path:
     return REAL
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What fixtures wider than a test render goes here, not into the user's course folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EARMARK_COURSE", str(tmp_path_factory.mktemp("shared-course")))
+        yield
 
 
 @pytest.fixture(autouse=True)
