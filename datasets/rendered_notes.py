@@ -52,7 +52,7 @@ RANGES = {
     "synth_lead": (40, 86),
     "vocal": (48, 79),
 }
-"""MIDI pitches, lowest and highest, of a family. Above, symusic 0.5.9 hangs on some programmes at 16 kHz."""
+"""MIDI pitches, lowest and highest, of a family."""
 
 OWN_RANGES = {
     9: (72, 103),
