@@ -85,7 +85,7 @@ def test_neither_order_nor_level_tells_the_family(rows):
 
 
 def test_the_pitch_written_is_the_pitch_heard(rows):
-    """Most of a note's energy lies on the harmonics of its pitch or the octave below, as a 16-foot organ's."""
+    """Most of a note's energy lies on the harmonics of its pitch or the octave below, as an organ's."""
     on_the_series, off_the_series = [], []
     for row in rows:
         audio = row.mono()
