@@ -176,9 +176,13 @@ class Worker:
         poll.register(self._prints, select.POLLIN)
         return any(event & select.POLLIN for _, event in poll.poll(0)) and self._logged <= LOG_BYTES
 
+    @property
+    def printed(self) -> str:
+        """The end of what the code has printed so far, made legible; empty if nothing."""
+        return legible(self.log[-LOG_SHOWN:].decode(errors="replace").replace("/submission/", "")).strip()
+
     def _last_prints(self) -> str:
-        text = legible(self.log[-LOG_SHOWN:].decode(errors="replace").replace("/submission/", "")).strip()
-        return f" Its last output:\n{text}" if text else ""
+        return f" Its last output:\n{self.printed}" if self.printed else ""
 
     def fault(self) -> OurFault:
         """What is wrong with the machine, for a worker that failed before any code of the student's ran."""

@@ -98,6 +98,11 @@ class Session(AbstractContextManager["Session"]):
         """The most memory, as proportional set size, that the worker and its children were seen to use."""
         return max(self._peak, self._worker.peak_memory_bytes if self._worker else 0)
 
+    @property
+    def printed(self) -> str:
+        """The end of what the running worker has printed; empty if nothing, or if none is running."""
+        return self._worker.printed if self._worker else ""
+
     def predict(self, batch: Sequence[Inputs], blanks: Sequence[Answer]) -> list[Reply]:
         """A reply for each clip's inputs, in their order; `blanks` set the form of the answers."""
         if len(batch) > 1:

@@ -224,3 +224,9 @@ def test_without_a_sandbox_nothing_runs(toy, monkeypatch):
     code, [run] = grade(toy, toy.submit("ears"))
     assert (code, run["state"], grader_runs) == (3, "errored", [])
     assert "no sandbox here" in run["reason"]
+
+
+def test_what_a_submission_prints_is_shown_with_its_run(toy):
+    source = "print('no weights for 2 classes', flush=True)\n" + model("return np.ones(2)")
+    _, [run] = grade(toy, toy.submit("talker", source))
+    assert "note: It printed: no weights for 2 classes" in earmark("show", run["run"])[1]

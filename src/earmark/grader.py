@@ -135,6 +135,8 @@ class Grader:
                 for item, reply in zip(batch, replies, strict=True):
                     self._count(item, reply, tally, writer)
                 progress(len(tally.outcomes), len(ids))
+            if session.printed:
+                tally.notes[f"It printed: {session.printed}"] = None
         if not any(outcome.state == "ok" for outcome in tally.outcomes.values()):
             raise _all_failed(tally)
         return self._finish(run_id, tally, seconds=session.seconds, peak=session.peak_memory_bytes)
