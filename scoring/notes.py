@@ -22,7 +22,8 @@ Differences from the references
    count here in the recall of the classes they were taken from.
 3. Pitch is compared in MIDI, where mir_eval.melody compares cents computed from Hz: a note that is exactly
    50 cents off is wrong here and either way there, by rounding.
-4. Every note is voiced and every answer is a pitch: mir_eval's unvoiced frames do not exist.
+4. Every note is voiced and every answer is a pitch: mir_eval's unvoiced frames do not exist. A note whose
+   target pitch is NaN has none that is known: it is left out of the metrics of pitch, and of these alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,15 +87,15 @@ def f1(notes: Notes) -> Floats:
     return np.where(true > 0, 2 * matrix.diagonal() / np.maximum(true + answered, 1), np.nan)
 
 
-def raw_pitch_accuracy(notes: Notes) -> float:
-    """The share of notes whose pitch is less than 50 cents off. In [0, 1]."""
-    return float((np.abs(_cents_off(notes)) < TOLERANCE_CENTS).mean())
+def raw_pitch_accuracy(notes: Notes) -> float | None:
+    """The share of notes whose pitch is less than 50 cents off. In [0, 1]; None where no pitch is known."""
+    return _within_tolerance(_cents_off(notes))
 
 
-def raw_chroma_accuracy(notes: Notes) -> float:
-    """The share of notes whose pitch is less than 50 cents off, octaves aside. In [0, 1]."""
+def raw_chroma_accuracy(notes: Notes) -> float | None:
+    """The same, octaves aside."""
     off = _cents_off(notes)
-    return float((np.abs(off - 1200 * np.round(off / 1200)) < TOLERANCE_CENTS).mean())
+    return _within_tolerance(off - 1200 * np.round(off / 1200))
 
 
 def summarise(notes: Notes, names: Sequence[str]) -> dict[str, Any]:
@@ -131,4 +132,10 @@ def _mean(values: Floats, weights: Floats) -> Floats:
 
 
 def _cents_off(notes: Notes) -> Floats:
-    return np.array([100 * (float(note["pitch"]) - float(note["target_pitch"])) for note in notes])
+    """For each note of known pitch, how many cents the answer is too high."""
+    off = np.array([100 * (float(note["pitch"]) - float(note["target_pitch"])) for note in notes])
+    return off[np.isfinite(off)]
+
+
+def _within_tolerance(cents: Floats) -> float | None:
+    return float((np.abs(cents) < TOLERANCE_CENTS).mean()) if len(cents) else None
