@@ -378,12 +378,10 @@ def test_call_numbers_are_the_kernels(machine, header):
 def test_denied_calls_fail_in_the_sandbox(tmp_path):
     call = "(lambda c: [c.syscall(n, 0, 0, 0, 0), __import__('ctypes').get_errno()])"
     libc = "__import__('ctypes').CDLL(None, use_errno=True)"
-    numbers = [
-        rule for rule in seccomp.DENIED if rule.name in ("keyctl", "bpf", "io_uring_setup", "memfd_create")
-    ]
-    for rule in numbers:
-        number = getattr(rule, os.uname().machine)
-        assert shown(tmp_path / "a", f"(lambda n: {call}({libc}))({number})") == [-1, rule.error]
+    denied = {rule.name: rule for rule in seccomp.DENIED}
+    for name in ("keyctl", "bpf", "io_uring_setup", "memfd_create"):
+        number = getattr(denied[name], os.uname().machine)
+        assert shown(tmp_path / "a", f"(lambda n: {call}({libc}))({number})") == [-1, denied[name].error]
 
 
 @needs_bubblewrap

@@ -169,6 +169,8 @@ CULPRITS = [  # what predict does when it hears the clip of ones, the verdict, a
     ("return {str(i): i for i in range(10**5)}", "output limit", "answer"),
     ("return audio[100]", "crashed", "in bad_13: return audio[100]\nIndexError"),
     ("raise ValueError('x' * 10**6)", "crashed", "ValueError"),
+    ("raise ValueError('\\x1b[2J' + chr(0xD800))", "crashed", "ValueError"),
+    ("import json; json.dumps = None; return audio[:4]", "crashed", "exit code 1"),
     ("sys.exit(0)", "crashed", "sys.exit"),
     ("raise KeyboardInterrupt", "crashed", "KeyboardInterrupt"),
     ("return np.zeros(10**15)", "crashed", "Unable to allocate"),
@@ -279,6 +281,7 @@ FORGERIES = [  # written to the pipe by the student's code, past predict
     "PIPE.write(struct.pack('<QQ', 2, 2**62) + b'{}')",
     "send({'id': 0, 'answers': []})",
     "send({'id': ID, 'answers': [1]})",
+    "send({'id': ID, 'answers': [{'verdict': 'crashed', 'message': 'x' * 10**5}]})",
     "send({'id': ID, 'answers': [{'answer': {'a': 'ok'}}]})",
     "send({'id': ID, 'answers': [{'verdict': 'scored', 'message': 'full marks'}]})",
     "send({'id': ID, 'answers': [{'answer': {'#array': 0}}]}, [['|O8', [4]]], bytes(64))",
@@ -306,13 +309,14 @@ def test_a_forged_reply_is_never_more_than_a_wrong_one(submission, forgery):
     [reply] = ask(submission(FORGER.replace("FORGERY", forgery)), limits=SHORT)
     assert reply.prediction is None
     assert reply.verdict in ("wrong form", "output limit", "crashed", "time limit")
+    assert len(reply.message) < 2500
 
 
 def test_an_answer_sent_ahead_of_a_question_ends_the_worker(submission):
-    program = FORGER.replace("FORGERY", "send({'id': 2, 'answers': []})\n    return audio[:4]")
+    program = FORGER.replace("FORGERY", "send({'id': 2, 'answers': [{'verdict': 'crashed', 'message': ''}]})")
     with Session(submission(program), limits=SHORT) as session:
-        first = session.predict([clip(1)], [BLANK])
-    assert first[0].verdict == "wrong form"
+        [reply] = session.predict([clip(1)], [BLANK])
+    assert reply.message == "an answer arrived that nobody asked for."
 
 
 def test_a_hopeless_submission_ends_in_bounded_time_with_a_verdict_for_every_clip(submission):
