@@ -1,0 +1,98 @@
+"""The task audio_tagging: its rows, its scores, and what its baselines answer."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from earmark.clip import Split
+from earmark.datasets import rendered_scenes
+from earmark.shelf import baselines, load_task
+from earmark.splits import open_split
+
+TASK = load_task("audio_tagging")
+TRAINED = ("cnn", "logistic")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scenes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendered_scenes, "SIZES", {"train": 1, "valid": 1, "test": 60})
+        rendered_scenes.render(folder, "test", 5)
+    return folder
+
+
+@pytest.fixture
+def scenes(folder) -> Split:
+    return open_split(TASK, "all", data=str(folder))
+
+
+def headline(split: Split, answer) -> float:
+    scores = [
+        TASK.score_clip(split.targets[clip.id](), answer(split, clip), split.names) for clip in split.clips
+    ]
+    return float(TASK.headline.measure(scores, np.ones((len(scores), 1)))[0])
+
+
+def predictor(name):
+    folder = baselines("audio_tagging")[name]
+    spec = importlib.util.spec_from_file_location(f"tagging_{name}", folder / "predict.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_perfect_answer_earns_1_and_blank_the_share_of_each_tag(scenes):
+    perfect = headline(scenes, lambda split, clip: split.targets[clip.id]().astype(np.float32))
+    blank = headline(scenes, lambda _, clip: TASK.blank(**clip.inputs()))
+    shares = np.mean([scenes.targets[clip.id]() for clip in scenes.clips], axis=0)
+    assert perfect == 1.0
+    assert blank == pytest.approx(shares[shares > 0].mean())
+
+
+def test_what_predict_gets(scenes):
+    given = scenes.clips[0].inputs()
+    assert sorted(given) == ["audio", "sr", "tags"]
+    assert (given["audio"].dtype, given["audio"].ndim) == (np.float32, 1)
+    assert given["tags"] == list(rendered_scenes.NAMES)
+
+
+@pytest.mark.parametrize("name", baselines("audio_tagging"))
+def test_a_baseline_answers_in_form_at_any_rate_and_for_any_tags(scenes, name):
+    predict = predictor(name).predict
+    given = scenes.clips[0].inputs()
+    for sr, tags in [(given["sr"], given["tags"]), (44100, ["theremin", *given["tags"][:4]])]:
+        answer = predict(audio=given["audio"], sr=sr, tags=tags)
+        assert np.shape(answer) == (len(tags),)
+        assert np.isfinite(answer).all()
+    turned = predict(audio=given["audio"], sr=given["sr"], tags=given["tags"][::-1])
+    np.testing.assert_allclose(turned[::-1], predict(**given), rtol=1e-4)
+
+
+def test_a_batch_is_answered_as_its_clips_are(scenes):
+    network = predictor("cnn")
+    given = [clip.inputs() for clip in scenes.clips[:3]]
+    given[1]["audio"] = given[1]["audio"][:30000]
+    for alone, together in zip(
+        [network.predict(**one) for one in given], network.predict_batch(given), strict=True
+    ):
+        np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_trained_baseline_hears_tags(scenes, name):
+    predict = predictor(name).predict
+    heard = headline(scenes, lambda _, clip: predict(**clip.inputs()))
+    assert heard > 2 * headline(scenes, lambda _, clip: TASK.blank(**clip.inputs()))
+
+
+@pytest.mark.real
+def test_the_real_recordings_load_as_they_are(real):
+    esc10 = open_split(TASK, "", data=str(real / "audio_tagging"))
+    assert (len(esc10.clips), len(esc10.names)) == (318, 10)
+    assert [len(open_split(TASK, name, data=esc10.data).clips) for name in ("train", "valid", "test")] == [
+        158,
+        80,
+        80,
+    ]
