@@ -134,7 +134,8 @@ def _mean(values: Floats, weights: Floats) -> Floats:
 def _cents_off(notes: Notes) -> Floats:
     """For each note of known pitch, how many cents the answer is too high."""
     off = np.array([100 * (float(note["pitch"]) - float(note["target_pitch"])) for note in notes])
-    return off[np.isfinite(off)]
+    known: Floats = off[np.isfinite(off)]
+    return known
 
 
 def _within_tolerance(cents: Floats) -> float | None:

@@ -7,14 +7,14 @@
     returns float32 (n_tags,), a score for each tag: only the order of clips under each tag counts for the
     headline, so that scores need not be probabilities
 
-Scored by mAP, the macro average over tags of average precision: the mean, over the clips that have the tag, of
-the precision among the clips scored at least as high (scikit-learn's `average_precision_score`; the headline of
-AudioSet and FSD50K: J. Gemmeke et al., ICASSP 2017; E. Fonseca et al., TASLP 2022). A tag that no clip has
-is left out.
+Scored by mAP, the macro average over tags of average precision: the mean, over the clips that have the tag,
+of the precision among the clips scored at least as high (scikit-learn's `average_precision_score`; the
+headline of AudioSet and FSD50K: J. Gemmeke et al., ICASSP 2017; E. Fonseca et al., TASLP 2022). A tag that
+no clip has is left out.
 
-Also reported: lwlrap, label-weighted label-ranking average precision (E. Fonseca et al., "Audio tagging with
-noisy labels and minimal supervision", DCASE 2019), macro ROC-AUC, MAP@3 (FSDKaggle2018), and average precision
-of each tag.
+Also reported: lwlrap, label-weighted label-ranking average precision (E. Fonseca et al., "Audio tagging
+with noisy labels and minimal supervision", DCASE 2019), macro ROC-AUC, MAP@3 (FSDKaggle2018), and average
+precision of each tag.
 """
 
 from pathlib import Path

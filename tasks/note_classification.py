@@ -7,12 +7,13 @@
     returns {"family": float32 (n_classes,), a score a family, larger is likelier,
              "pitch": float32 (), the MIDI number, 69 is 440 Hz}
 
-Scored by top-1 accuracy of the family, as NSynth's papers and courses on it report it (J. Engel et al., "Neural
-audio synthesis of musical notes with WaveNet autoencoders", ICML 2017). Equal scores count as a draw among them.
-The interval is over instruments: the notes of one instrument stand or fall together.
+Scored by top-1 accuracy of the family, as NSynth's papers and courses on it report it (J. Engel et al.,
+"Neural audio synthesis of musical notes with WaveNet autoencoders", ICML 2017). Equal scores count as a
+draw among them. The interval is over instruments: the notes of one instrument stand or fall together.
 
-Also reported: top-3 accuracy, macro-F1, the confusion matrix; raw pitch and raw chroma accuracy, the share of
-notes less than 50 cents off, octaves aside in the latter (mir_eval.melody; G. Poliner et al., IEEE TASLP 2007).
+Also reported: top-3 accuracy, macro-F1, the confusion matrix; raw pitch and raw chroma accuracy, the share
+of notes less than 50 cents off, octaves aside in the latter (mir_eval.melody; G. Poliner et al., IEEE TASLP
+2007).
 """
 
 from pathlib import Path

@@ -17,7 +17,7 @@ def load_predict():
     return module
 
 
-def train(train, valid, folder):  # noqa: ARG001 - nothing is tuned
+def train(train, valid, folder):
     """Write weights.npz: the chances of each pitch, interval, duration and rest."""
     model = load_predict()
     songs = [(model.standing(**clip.inputs()), train.targets[clip.id]()) for clip in train.clips]

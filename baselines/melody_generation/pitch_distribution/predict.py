@@ -12,7 +12,7 @@ import numpy as np
 TABLES = np.load(Path(__file__).parent / "weights.npz")
 
 
-def predict(syllables, word_ends):  # noqa: ARG001 - the interface of a submission
+def predict(syllables, word_ends):
     """syllables: list of str, word_ends: list of bool -> float32 (n_syllables, 3).
 
     A row is a syllable's MIDI pitch, its duration and the rest before it in quarter notes.

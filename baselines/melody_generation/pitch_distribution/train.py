@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def train(train, valid, folder):  # noqa: ARG001 - nothing is tuned
+def train(train, valid, folder):
     """Write weights.npz: the values that occur and the share of each."""
     notes = np.concatenate([train.targets[clip.id]() for clip in train.clips])
     tables = {}
