@@ -19,3 +19,9 @@ class OurFault(EarmarkError):  # noqa: N818 - named for whose it is
 
 
 VERDICTS = ("time limit", "memory limit", "output limit", "crashed", "wrong form", "too large", "refused")
+
+
+def legible(text: str) -> str:
+    """Text of a stranger's without what a terminal or a file could trip over."""
+    text = text.encode(errors="replace").decode()
+    return "".join(c for c in text if c.isprintable() or c in "\n\t")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from earmark.submissions import protocol, seccomp
-from earmark.submissions.errors import OurFault, SubmissionError
+from earmark.submissions.errors import OurFault, SubmissionError, legible
 from earmark.submissions.memory import MemoryWatch
 from earmark.submissions.sandbox import Seal, command, explain, threads_and_device, worker_command
 
@@ -257,9 +257,8 @@ def _start_sealed(
     os.close(filter_write)
     try:
         argv = command(submission, seal, seccomp_fd=filter_read, info_fd=info_write)
-        process = _popen(
-            argv, pipes, pass_fds=(filter_read, info_write), env={"PATH": os.environ.get("PATH", os.defpath)}
-        )
+        path = os.environ.get("PATH", os.defpath)
+        process = _popen(argv, pipes, pass_fds=(filter_read, info_write), env={"PATH": path})
     except BaseException:
         os.close(info_read)
         raise
@@ -295,9 +294,3 @@ def _ending(code: int | None) -> str:
     if number in {int(each) for each in signal.Signals}:
         return f"signal {signal.Signals(number).name}"
     return f"exit code {code}, by os._exit or a fault in a library" if code else "it called exit, code 0"
-
-
-def legible(text: str) -> str:
-    """Text of a stranger's without what a terminal or a file could trip over."""
-    text = text.encode(errors="replace").decode()
-    return "".join(c for c in text if c.isprintable() or c in "\n\t")

@@ -15,10 +15,10 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from earmark.submissions.errors import VERDICTS, SubmissionError
+from earmark.submissions.errors import VERDICTS, SubmissionError, legible
 from earmark.submissions.form import Answer, check
 from earmark.submissions.limits import Limits
-from earmark.submissions.process import Worker, legible
+from earmark.submissions.process import Worker
 from earmark.submissions.sandbox import Seal
 from earmark.submissions.warm import numba_cache
 
