@@ -1,6 +1,7 @@
 """Every instrument plays all the time: the floor to beat.
 
-SCORES
+Macro-F1 on the embedded test split, with 95 % intervals over songs: .508 [.494, .520] (seed 1) and
+.505 [.492, .517] (seed 2). On the 28 MDB mixes, where most classes play most of the time: .794 [.697, .877].
 """
 
 import numpy as np
