@@ -31,7 +31,7 @@ HOP = 0.1
 SIZES = {"train": 240, "valid": 60, "test": 100}
 
 # Not used: drum kit 32, which plays the strokes of kit 0; 65, whose E4 is silent in this sound font; 78,
-# which overflows in symusic 0.5.9, each time differently.
+# which symusic 0.5.9 plays from outside its sound, each time differently.
 PROGRAMS = {
     "bass": {"train": (32, 33, 36, 38), "valid": (35, 39), "test": (34, 37)},
     "drums": {"train": (0, 24, 25, 40), "valid": (8,), "test": (16, 48)},
@@ -50,7 +50,7 @@ PROGRAMS = {
 NAMES = tuple(PROGRAMS)
 
 MODES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
-# Notes of several programmes above about 82 keep symusic 0.5.9 from returning at this sample rate.
+# Notes above these are moved down by octaves, so that all but the bass share one register.
 HIGHEST, HIGHEST_BASS = 79, 59
 KICK, SNARE, CLOSED_HAT, OPEN_HAT, TOM = 36, 38, 42, 46, 45
 EIGHTHS_IN_BAR = 8

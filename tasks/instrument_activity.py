@@ -18,7 +18,7 @@ Headline: macro-F1 over frames, the mean over classes of the F1 of counts summed
 segment-based F1 of Mesaros et al., "Metrics for polyphonic sound event detection", Applied Sciences 6(6),
 2016). F1 in place of accuracy, since silence is right in most frames; the mean over classes, since a rare
 instrument counts as much as the drums. Silence earns 0. "Everything always" earns 2p / (1 + p) for a class
-that sounds in a share p of frames, some .57 on the embedded data: the floor that a model has to beat.
+that sounds in a share p of frames, some .51 on the embedded data: the floor that a model has to beat.
 Also: micro-F1; mAP and ROC-AUC over frames, which need no threshold; F1 of each class; event F1 of onsets and
 offsets within 0.25 s (Raffel et al., "mir_eval", ISMIR 2014). See scoring/activity.py.
 
