@@ -1,0 +1,14 @@
+"""The mixture as every stem: what a listener has who separates nothing. A floor to beat.
+
+SDR on the hidden split of seed 1: -4.76 dB, 95 % interval -5.28 to -4.29; silence has 0.
+"""
+
+import numpy as np
+
+
+def predict(audio, sr, stems):
+    """audio: float32 (n_samples, n_channels), sr: Hz, stems: list of str
+
+    -> float32 (n_stems, n_samples, n_channels)
+    """
+    return np.repeat(audio[np.newaxis], len(stems), axis=0)
