@@ -12,7 +12,7 @@ from earmark.errors import InstructorError, unknown_name
 from earmark.rendering import write_names
 from earmark.shelf import baselines, load_shelf, load_task, names
 from earmark.splits import PUBLIC_SEED
-from earmark.training import train_into
+from earmark.training import train_into, training_splits
 
 STARTER = """# {title}
 #
@@ -60,6 +60,7 @@ def train_copy(baseline: str, to: Path | None, data: str | None, seed: int | Non
     source = known[name]
     if not (source / "train.py").is_file():
         raise InstructorError(f"{baseline} has no train.py: there is nothing in it to train.")
+    splits = training_splits(task, data, seed)  # before anything is written
     folder = Path(name) if to is None else to
     if folder.resolve() != source.resolve():
         _refuse_full(folder)
@@ -70,7 +71,7 @@ def train_copy(baseline: str, to: Path | None, data: str | None, seed: int | Non
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    return folder, train_into(module.train, task, folder.resolve(), data, seed)
+    return folder, train_into(module.train, splits, folder.resolve())
 
 
 def write_public(task: str, folder: Path, seed: int | None) -> dict[str, int]:

@@ -16,13 +16,17 @@ from earmark.splits import open_split
 Train = Callable[[Split, Split, Path], None]
 
 
-def train_into(train: Train, task: str, folder: Path, data: str | None, seed: int | None) -> float:
-    """Open the splits, train into `folder`, and return the CPU seconds it took."""
+def training_splits(task: str, data: str | None, seed: int | None) -> tuple[Split, Split]:
+    """The train and the validation split of a task's embedded data, or of a folder."""
     declared = load_task(task)
-    train_split = open_split(declared, "train", data=data, seed=seed)
-    valid_split = open_split(declared, "valid", data=data, seed=seed)
+    train, valid = (open_split(declared, name, data=data, seed=seed) for name in ("train", "valid"))
+    return train, valid
+
+
+def train_into(train: Train, splits: tuple[Split, Split], folder: Path) -> float:
+    """Train into `folder`; returns the CPU seconds it took."""
     start = time.process_time()
-    train(train_split, valid_split, folder)
+    train(*splits, folder)
     return time.process_time() - start
 
 
@@ -33,5 +37,6 @@ def main(train: Train, file: str) -> None:
     parser.add_argument("--data", help="a folder with a manifest.csv; the task's embedded data if left out")
     parser.add_argument("--seed", type=int, help="the seed of the embedded data (0 if left out)")
     options = parser.parse_args()
-    seconds = train_into(train, folder.parent.name, folder, options.data, options.seed)
+    splits = training_splits(folder.parent.name, options.data, options.seed)
+    seconds = train_into(train, splits, folder)
     print(f"trained into {folder} in {seconds:.0f} CPU seconds")  # noqa: T201 - a command's last line
