@@ -1,4 +1,7 @@
-"""Always the commonest family of the training notes, and their median pitch. Hidden split of seed 1: accuracy .125 [.073, .177] (95 % interval)."""
+"""Always the commonest family of the training notes, and their median pitch.
+
+Hidden split of seed 1: accuracy .125 [.073, .177] (95 % interval).
+"""
 
 import json
 from pathlib import Path
