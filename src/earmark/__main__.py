@@ -2,4 +2,5 @@
 
 from earmark.cli import main
 
-main()
+if __name__ == "__main__":  # the processes that render import this file, too
+    main()

@@ -1,6 +1,8 @@
 """Grade several submissions one by one: a fault of one, or ours with one, loses nothing of the others."""
 
+import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from earmark.leaderboard.store import Store
 from earmark.report import Result
 from earmark.scores import scorer_hash
 from earmark.shelf import baselines, load_task
-from earmark.splits import open_split
+from earmark.splits import EMBEDDED, open_split
 from earmark.submissions.folder import DECLARATION, open_submission, read_declaration
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -62,6 +64,10 @@ def _resolve(folder: Path, task: str | None) -> tuple[Path, str]:
         )
     load_task(task)
     return folder, task
+
+
+def _render(task: str, part: str) -> None:
+    open_split(load_task(task), part)
 
 
 @dataclass
@@ -112,13 +118,16 @@ class Batch:
 
     def render(self, tasks: list[str]) -> None:
         """Make ready the embedded data of these tasks, public and hidden, with a bar."""
-        with self._progress() as progress:
-            bar = progress.add_task("rendering", total=len(tasks) * 3)
-            for task in tasks:
-                for part in ("train", "valid", "test"):
-                    progress.update(bar, description=f"rendering {task} {part}")
-                    open_split(load_task(task), part)
-                    progress.advance(bar)
+        work = [(task, part) for task in tasks for part in EMBEDDED]
+        # Spawned, not forked: a forked child would inherit locks of libraries that have threads.
+        with (
+            self._progress() as progress,
+            ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool,
+        ):
+            bar = progress.add_task("rendering", total=len(work))
+            for done in as_completed([pool.submit(_render, *item) for item in work]):
+                done.result()
+                progress.advance(bar)
         self.console.print(f"rendered the data of {len(tasks)} tasks", highlight=False)
 
     @property
