@@ -75,7 +75,7 @@ def render(folder: Path, split: str, seed: int) -> None:
         shuffled = [(group, Voice(voice.piece, _excerpt(voice, rng))) for group, voice in _few(shuffled)]
     songs, rows = [], []
     for number, (group, voice) in enumerate(shuffled):
-        name = f"song{number:03d}"
+        name = f"{split}-song{number:03d}"
         songs.append(json.dumps({"id": name, "notes": voice.notes}, ensure_ascii=False))
         rows.append({"id": name, "path": "songs.jsonl.gz", "split": split, "labels": "", "group": group})
     # Without a time stamp, which gzip.open would write, the same seed makes the same bytes.

@@ -83,14 +83,14 @@ def render(folder: Path, split: str, seed: int) -> None:
     rows = []
     for number in range(SIZES[split]):
         audio, active = _ensemble(rng, split)
-        name = f"{number:04d}"
+        name = f"{split}-{number:04d}"
         write_audio(folder / "audio" / f"{name}.flac", audio, SR)
         times = [f"{HOP * frame:.1f}" for frame in range(len(active))]
         table = pd.DataFrame(active.astype(int), columns=list(NAMES), index=pd.Index(times, name="time"))
         labels = f"audio/{name}.activity.csv"
         table.to_csv(folder / labels)
         path = f"audio/{name}.flac"
-        rows.append({"id": name, "path": path, "labels": labels, "split": split, "group": f"{split}-{name}"})
+        rows.append({"id": name, "path": path, "labels": labels, "split": split, "group": name})
     write_manifest(folder, rows, NAMES)
 
 

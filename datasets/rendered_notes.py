@@ -79,7 +79,7 @@ def render(folder: Path, split: str, seed: int) -> None:
         write_audio(folder / path, audio, SR)
         rows.append(
             {
-                "id": f"note{number:04d}",
+                "id": f"{split}-note{number:04d}",
                 "path": path,
                 "split": split,
                 "labels": f"family={family};pitch={pitch}",

@@ -91,7 +91,7 @@ def render(folder: Path, split: str, seed: int) -> None:
         tags = sorted({str(next(deck)) for _ in range(rng.integers(1, MOST_SOURCES + 1))})
         path = f"audio/{number:04d}.flac"
         write_audio(folder / path, draw_scene(rng, tags, split), SR)
-        name = f"scene{number:04d}"
+        name = f"{split}-scene{number:04d}"
         rows.append({"id": name, "path": path, "split": split, "labels": ";".join(tags), "group": name})
     write_manifest(folder, rows, NAMES)
 

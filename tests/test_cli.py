@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import typer
 
 from earmark.cli import app
+from earmark.errors import InstructorError
+from earmark.shelf import load_task
+from earmark.splits import open_split
 
 HEAVY = ("torch", "librosa", "sklearn", "scipy", "pandas", "music21", "sqlalchemy", "alembic", "symusic")
 
@@ -97,11 +99,15 @@ def test_new_makes_a_submission_that_says_what_to_change(tmp_path):
     assert "task: note_classification" in (folder / "submission.yaml").read_text()
 
 
-def test_the_handout_has_train_and_valid_and_no_test_target(tmp_path):
+@pytest.mark.parametrize("task", ["note_classification", "melody_generation"])
+def test_the_handout_has_train_and_valid_and_no_test_target(tmp_path, task):
     folder = tmp_path / "handout"
-    assert run("data", "make", "note_classification", "--public", str(folder)).returncode == 0
-    manifest = (folder / "manifest.csv").read_text()
-    splits = {line.split(",")[2] for line in manifest.splitlines()[1:]}
-    assert splits == {"train", "valid"} or ",train," in manifest
+    assert run("data", "make", task, "--public", str(folder)).returncode == 0
     assert not [path for path in folder.rglob("*") if "test" in path.name]
-    assert Path(folder / "names.txt").is_file()
+    declared = load_task(task)
+    for split in ("train", "valid"):
+        handed = open_split(declared, split, data=str(folder))
+        assert [clip.id for clip in handed.clips] == [clip.id for clip in open_split(declared, split).clips]
+        assert handed.targets[handed.clips[0].id]() is not None
+    with pytest.raises(InstructorError, match="no split 'test'"):
+        open_split(declared, "test", data=str(folder))
