@@ -135,7 +135,7 @@ def test_a_part_sounds_where_it_is_active_and_nowhere_before():
 
 def test_ids_order_and_length_tell_nothing(test_split):
     ids = [clip.id for clip in test_split.clips]
-    assert ids == [f"{number:04d}" for number in range(len(ids))]
+    assert ids == [f"test-{number:04d}" for number in range(len(ids))]
     assert len({len(clip.inputs()["audio"]) for clip in test_split.clips}) == 1
     # The best that a model without ears can do is to answer each class's share: always on, or never.
     mean = np.mean([test_split.targets[clip.id]() for clip in test_split.clips], axis=(0, 1))

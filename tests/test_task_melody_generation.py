@@ -149,7 +149,7 @@ def test_a_seed_decides_what_is_asked(splits, tmp_path):
 
 def test_ids_order_and_group_tell_nothing(splits):
     clips = splits["test"].clips
-    assert [clip.id for clip in clips] == [f"song{number:03d}" for number in range(len(clips))]
+    assert [clip.id for clip in clips] == [f"test-song{number:03d}" for number in range(len(clips))]
     assert set(clips[0].inputs()) == {"syllables", "word_ends"}
     durations = np.array([splits["test"].targets[clip.id]()[:, 1].mean() for clip in clips])
     ranks = durations.argsort().argsort()
