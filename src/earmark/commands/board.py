@@ -76,16 +76,15 @@ def show(
 
     from earmark import course
     from earmark.boards import find_run
+    from earmark.leaderboard.exports import run_object
     from earmark.leaderboard.store import Store
-    from earmark.report import Result, print_run
-    from earmark.report import as_json as as_object
+    from earmark.report import print_run
 
     store = Store(course.database())
     record = find_run(store, run)
     outcomes = store.outcomes(record.id)
     if as_json:
-        found = as_object(Result(Path(record.submission), record.task, record))
-        typer.echo(json.dumps(found | {"outcomes": [asdict(outcome) for outcome in outcomes]}))
+        typer.echo(json.dumps(run_object(record) | {"outcomes": [asdict(outcome) for outcome in outcomes]}))
     else:
         print_run(Console(), record, outcomes, clips=clips)
 
