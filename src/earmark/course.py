@@ -4,8 +4,10 @@ It is `EARMARK_COURSE` if set, else the nearest folder upwards that has a course
 data folder. `EARMARK_HIDDEN` and `EARMARK_DB` move the hidden splits and the database elsewhere.
 """
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -59,13 +61,10 @@ def secret_seed() -> int:
         try:
             return int(path.read_text(encoding="ascii"))
         except FileNotFoundError:
-            draft = path.with_name(f"seed.{os.getpid()}")
-            draft.write_text(str(secrets.randbelow(2**31)), encoding="ascii")
-            draft.chmod(0o600)
-            try:
-                # A link fails where another process was first, whose seed then holds.
-                path.hardlink_to(draft)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
+            # In a file of its own, since threads and processes may draw at once; read by its owner alone.
+            with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix="seed.", encoding="ascii") as draft:
+                draft.write(str(secrets.randbelow(2**31)))
+                draft.flush()
+                # A link fails where another was first, whose seed then holds.
+                with contextlib.suppress(FileExistsError):
+                    path.hardlink_to(draft.name)
