@@ -17,12 +17,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from earmark.submissions.binds import SUBMISSION, WORKER, Bind, binds, links, masked
 from earmark.submissions.errors import OurFault
 from earmark.submissions.limits import Limits
-from earmark.submissions.worker import COMPILED
 
+Isolation = Literal["bubblewrap", "landlock", "none"]
+"""What keeps a worker apart. The first is the rule; staff ask for the others by name."""
 NOBODY = 65534
 STAGES = ("/media", "/srv", "/mnt", "/opt")
 """Folders that every Linux has, one of which root covers, in its own mount namespace, to stage sources on."""
@@ -73,11 +75,12 @@ class Seal:
     """What a sealed worker may have."""
 
     limits: Limits
+    isolation: Isolation = "bubblewrap"
     device: str = "cpu"
     mask: Sequence[Path] = ()
     hide: Sequence[Path] = ()
-    compiled: Path | None = None
-    """What numba has compiled already: see warm.py."""
+    also: Sequence[Bind] = ()
+    """What it has beside its submission, such as what numba has compiled already: see warm.py."""
 
 
 def command(submission: Path, seal: Seal, *, seccomp_fd: int, info_fd: int) -> list[str]:
@@ -87,9 +90,7 @@ def command(submission: Path, seal: Seal, *, seccomp_fd: int, info_fd: int) -> l
     {"child-pid": …}, to `info_fd`. Raises OurFault where the machine can't seal it.
     """
     bwrap = find_bwrap()
-    bound = binds(submission)
-    if seal.compiled:
-        bound.append(Bind(seal.compiled, WORKER / COMPILED))
+    bound = [*binds(submission), *seal.also]
     covers = masked(bound, seal.mask, seal.hide)
     inside = [*_inside(seal, covers), "--seccomp", str(seccomp_fd), "--info-fd", str(info_fd)]
     inside += ["--", *worker_command(WORKER / "worker.py", SUBMISSION, seal.limits, sealed=True)]

@@ -15,12 +15,14 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
+from earmark.submissions.binds import WORKER, Bind
 from earmark.submissions.errors import VERDICTS, SubmissionError, legible
 from earmark.submissions.form import Answer, check
 from earmark.submissions.limits import Limits
 from earmark.submissions.process import Worker
-from earmark.submissions.sandbox import Seal
+from earmark.submissions.sandbox import Isolation, Seal
 from earmark.submissions.warm import numba_cache
+from earmark.submissions.worker import COMPILED
 
 LIVES = 3
 MESSAGE_SHOWN = 2000
@@ -59,21 +61,22 @@ class Session(AbstractContextManager["Session"]):
         submission: Path,
         *,
         limits: Limits,
-        sealed: bool = True,
+        isolation: Isolation = "bubblewrap",
         device: str = "cpu",
         mask: Sequence[Path] = (),
         hide: Sequence[Path] = (),
+        also: Sequence[Bind] = (),
     ) -> None:
         """`mask`: folders of the allow-list to show empty; `hide`: what must be out of reach, else refused.
 
-        Not sealed, the code runs with all rights of the user: only for a model of one's own.
+        `also`: what the sandbox has beside the submission. With the isolation "none" the code runs with all
+        rights of the user: only for a model of one's own.
         """
         self.submission = submission.resolve()
         self.limits = limits
-        self.sealed = sealed
         self.seconds = 0.0
         """Wall-clock seconds spent on starts and predictions."""
-        self._seal = Seal(limits, device, tuple(mask), tuple(hide))
+        self._seal = Seal(limits, isolation, device, tuple(mask), tuple(hide), tuple(also))
         self._worker: Worker | None = None
         self._peak = 0
         self._deaths = 0
@@ -82,8 +85,9 @@ class Session(AbstractContextManager["Session"]):
 
     def __enter__(self) -> Self:
         """Start the worker. Raises SubmissionError where predict.py can't be used, OurFault where we fail."""
-        if self.sealed:
-            self._seal = replace(self._seal, compiled=numba_cache(self.submission))
+        if self._seal.isolation != "none" and (compiled := numba_cache(self.submission)):
+            also = (*self._seal.also, Bind(compiled, WORKER / COMPILED))
+            self._seal = replace(self._seal, also=also)
         self._timed(self._start)
         return self
 
@@ -155,7 +159,7 @@ class Session(AbstractContextManager["Session"]):
     def _start(self) -> None:
         """A worker that is ready for requests, or SubmissionError, or OurFault if it never began."""
         deadline = time.monotonic() + min(self.limits.startup_seconds, self._left())
-        self._worker = Worker(self.submission, self._seal, sealed=self.sealed)
+        self._worker = Worker(self.submission, self._seal)
         try:
             began = self._worker.exchange(None, seconds=deadline - time.monotonic(), max_body=0)
             assert began == {"started": True}

@@ -94,7 +94,7 @@ def test_the_search_for_canaries_finds_what_is_there(tmp_path, canary):
 def test_without_the_sandbox_the_canary_is_found(tmp_path, canary):
     target = tmp_path / f"targets-{canary}.csv"
     assert str(target) in shown(
-        tmp_path / "submission", "[p for p in paths if os.path.exists(p)]", canary, [target], sealed=False
+        tmp_path / "submission", "[p for p in paths if os.path.exists(p)]", canary, [target], isolation="none"
     )
 
 
@@ -349,5 +349,5 @@ def test_workers_that_cannot_start_leave_nothing_open(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(OurFault):
-        Worker(tmp_path, Seal(LIMITS), sealed=True)
+        Worker(tmp_path, Seal(LIMITS))
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -20,6 +20,7 @@ from earmark.scores import scorer_hash
 from earmark.shelf import baselines, load_task
 from earmark.splits import EMBEDDED, open_split
 from earmark.submissions.folder import DECLARATION, open_submission, read_declaration
+from earmark.submissions.sandbox import Isolation
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -75,7 +76,7 @@ class Batch:
     """Grades submissions one by one and remembers what came of each."""
 
     device: str = "cpu"
-    sealed: bool = True
+    isolation: Isolation = "bubblewrap"
     reuse: bool = False
     """Take the last run of the very same submission, split and scorer instead of grading again."""
     database: str = field(default_factory=course.database)
@@ -150,7 +151,7 @@ class Batch:
             for said in opened.notes:
                 self.console.print(f"note: {said}", markup=False, highlight=False, soft_wrap=True)
             self._graders[key] = Grader(
-                task, declared, opened, self.store, self.predictions, seed, self.sealed, self.device
+                task, declared, opened, self.store, self.predictions, seed, self.isolation, self.device
             )
             self._graders[key].reference()
         return self._graders[key]
@@ -167,7 +168,7 @@ class Batch:
             same = (run.code_hash, run.weights_hash, run.sealed, run.submission) == (
                 submission.code_hash,
                 submission.weights_hash,
-                self.sealed,
+                self.isolation != "none",
                 submission.name,
             )
             if same and run.score is not None and run.score.scorer_hash == scorer:

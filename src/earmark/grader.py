@@ -23,6 +23,7 @@ from earmark.leaderboard.store import Store
 from earmark.predictions import PredictionWriter
 from earmark.scores import Item, read_items, score_item, score_run, scorer_hash
 from earmark.submissions.folder import Submission, open_submission
+from earmark.submissions.sandbox import Isolation
 from earmark.submissions.session import Reply, Session
 from earmark.task import ClipScores, Task
 
@@ -54,7 +55,7 @@ class Grader:
     predictions: Path
     """The folder in which predictions are kept."""
     seed: int | None = None
-    sealed: bool = True
+    isolation: Isolation = "bubblewrap"
     device: str = "cpu"
 
     def grade(self, folder: Path, progress: Progress = lambda _done, _all: None) -> RunRecord:
@@ -105,13 +106,14 @@ class Grader:
             seed=self.seed,
             rendered=self.split.rendered,
             hidden=self.split.hidden,
-            sealed=self.sealed,
+            sealed=self.isolation != "none",
             reference=reference,
             device=self.device,
             code_hash=submission.code_hash if submission else "",
             weights_hash=submission.weights_hash if submission else "",
             packages={name: importlib.metadata.version(name) for name in PACKAGES},
-            machine={"system": platform.platform(), "python": platform.python_version()},
+            machine={"system": platform.platform(), "python": platform.python_version()}
+            | {"isolation": self.isolation},
         )
 
     def _run(self, run_id: str, submission: Submission, progress: Progress) -> RunRecord:
@@ -123,7 +125,7 @@ class Grader:
             Session(
                 submission.path,
                 limits=self.task.limits,
-                sealed=self.sealed,
+                isolation=self.isolation,
                 device=self.device,
                 mask=self.split.sources,
                 hide=hide,

@@ -43,7 +43,7 @@ def grade(
     from earmark.report import as_json as as_object
     from earmark.report import print_result
 
-    batch = Batch(device=device_named(device), sealed=not unsealed)
+    batch = Batch(device=device_named(device), isolation="none" if unsealed else "bubblewrap")
     for folder, name in resolve(folders, task):
         result = batch.grade(folder, name, split=split, data=data, seed=seed)
         if as_json:

@@ -1,0 +1,90 @@
+"""Starting a worker under the isolation that was asked for, and ending it with all that it started."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from earmark.submissions import seccomp
+from earmark.submissions.sandbox import Seal, command, threads_and_device, worker_command
+
+ENDING_SECONDS = 5.0
+Pipes = tuple[int, int, int]
+"""The worker's ends: requests, replies, prints."""
+
+
+@dataclass
+class Launched:
+    """A started worker: its process, or bubblewrap's, and what it takes to end it."""
+
+    process: subprocess.Popen[bytes]
+    init: int | None = None
+    """A pidfd of its namespace's first process, where it has a namespace."""
+
+    def kill(self) -> None:
+        """End the worker and all that it started; bubblewrap itself then ends, having reaped them."""
+        with suppress(ProcessLookupError):
+            if self.init is not None:
+                signal.pidfd_send_signal(self.init, signal.SIGKILL)  # and with it its namespace
+            else:
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """After kill: return when no process of it is left."""
+        try:
+            self.process.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:  # bubblewrap hangs: what it watched over is dead already
+            self.process.kill()
+            self.process.wait()
+        if self.init is not None:
+            os.close(self.init)
+            self.init = None
+
+
+def launch(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
+    """Start the worker of a submission's folder. Raises OurFault where the machine can't isolate it."""
+    if seal.isolation == "none":
+        return _start_plain(submission, seal, pipes)
+    return _start_bubblewrap(submission, seal, pipes)
+
+
+def _start_bubblewrap(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
+    filter_read, filter_write = os.pipe()
+    info_read, info_write = os.pipe()
+    os.write(filter_write, seccomp.build())
+    os.close(filter_write)
+    try:
+        argv = command(submission, seal, seccomp_fd=filter_read, info_fd=info_write)
+        path = os.environ.get("PATH", os.defpath)
+        process = _popen(argv, pipes, pass_fds=(filter_read, info_write), env={"PATH": path})
+    except BaseException:
+        os.close(info_read)
+        raise
+    finally:
+        os.close(filter_read)
+        os.close(info_write)
+    with os.fdopen(info_read, "rb") as info:
+        told = info.read()
+    try:
+        return Launched(process, os.pidfd_open(json.loads(told)["child-pid"]))
+    except (ValueError, KeyError, ProcessLookupError):  # it failed; what it says about that is read later
+        return Launched(process)
+
+
+def _start_plain(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
+    worker = Path(__file__).resolve().with_name("worker.py")
+    argv = worker_command(worker, submission, seal.limits, sealed=False)
+    environment = os.environ | threads_and_device(seal.device)
+    return Launched(_popen(argv, pipes, env=environment, cwd=tempfile.gettempdir()))
+
+
+def _popen(argv: list[str], pipes: Pipes, **options: Any) -> subprocess.Popen[bytes]:
+    requests, replies, prints = pipes
+    return subprocess.Popen(
+        argv, stdin=requests, stdout=replies, stderr=prints, start_new_session=True, **options
+    )
