@@ -16,6 +16,7 @@ from earmark.submissions.errors import SubmissionError
 
 DECLARATION = "submission.yaml"
 MAX_FILES = 10_000
+MAX_FOLDERS_DEEP = 32
 MAX_DECLARATION_BYTES = 64 << 10
 MAX_DEPTH = 8
 OPENING = (
@@ -31,7 +32,7 @@ WEIGHTS = frozenset({
 })  # fmt: skip
 """Suffixes of files that count as weights; all others are code."""
 SKIPPED = frozenset({"__pycache__", ".git", ".hg", ".svn"})
-"""Folders that are no part of a submission's identity."""
+"""Folders that are no part of a submission: neither hashed nor kept nor run."""
 STEERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the direction of the text around them."""
 
@@ -83,12 +84,8 @@ class Declaration(BaseModel):
     from_scratch: bool | None = None
 
 
-def open_submission(path: Path, *, max_bytes: int) -> Submission:
-    """Check a submission's folder and read what it declares.
-
-    Raises SubmissionError: "too large" above `max_bytes` or MAX_FILES, else "refused" with the reason.
-    """
-    path = path.resolve()
+def checked_files(path: Path, *, max_bytes: int) -> list[Path]:
+    """All files of a submission's folder, sorted, without reading them; raises as open_submission does."""
     if not path.is_dir():
         raise _refused(f"{path} is {'a file' if path.exists() else 'not there'}; a folder was expected.")
     files = _files(path)
@@ -104,6 +101,16 @@ def open_submission(path: Path, *, max_bytes: int) -> Submission:
         )
     if path / "predict.py" not in files:
         raise _refused(f"the folder has no predict.py. {_nearest_to_predict(path, files)}")
+    return files
+
+
+def open_submission(path: Path, *, max_bytes: int) -> Submission:
+    """Check a submission's folder and read what it declares.
+
+    Raises SubmissionError: "too large" above `max_bytes` or MAX_FILES, else "refused" with the reason.
+    """
+    path = path.resolve()
+    files = checked_files(path, max_bytes=max_bytes)
     declared = read_declaration(path / DECLARATION) if path / DECLARATION in files else Declaration()
     weights = [file for file in files if file.suffix.lower() in WEIGHTS]
     return Submission(
@@ -118,7 +125,7 @@ def open_submission(path: Path, *, max_bytes: int) -> Submission:
         from_scratch=declared.from_scratch,
         code_hash=_hash(path, [file for file in files if file not in set(weights)]),
         weights_hash=_hash(path, weights),
-        bytes=size,
+        bytes=sum(file.stat().st_size for file in files),
     )
 
 
@@ -130,6 +137,8 @@ def _files(folder: Path) -> list[Path]:
     """All regular files, sorted; SubmissionError for links that lead outside, devices, pipes and sockets."""
     files: list[Path] = []
     for top, folders, names in os.walk(folder):
+        if len(Path(top).relative_to(folder).parts) > MAX_FOLDERS_DEEP:
+            raise _refused(f"folders lie in one another more than {MAX_FOLDERS_DEEP} deep; flatten them.")
         for name in [*folders, *names]:
             if not name.isprintable():
                 raise _refused(f"the name {name!a} has characters that can't be shown; rename it.")
