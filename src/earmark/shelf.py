@@ -6,11 +6,13 @@ A shelf in the course folder is searched before the built-in one, so a course ad
 import importlib
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from earmark import course
 from earmark.errors import InstructorError, unknown_name
+from earmark.rules import with_course_limits
 from earmark.task import Task
 
 
@@ -44,11 +46,13 @@ def load_shelf(shelf: str, name: str) -> ModuleType:
 
 
 def load_task(name: str) -> Task:
-    """The task that a file on the shelf declares."""
+    """The task that a file on the shelf declares, under the course's own limits."""
     task = getattr(load_shelf("tasks", name), "TASK", None)
     if not isinstance(task, Task):
         raise InstructorError(f"tasks/{name}.py declares no TASK = Task(...): got {type(task).__name__}.")
-    return task
+    course_file = course.folder() / "course.yaml"
+    limits = with_course_limits(task.limits, name, course_file=course_file, tasks=names("tasks"))
+    return replace(task, limits=limits)
 
 
 def baselines(task: str) -> dict[str, Path]:
