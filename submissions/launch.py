@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from earmark.submissions import seccomp
+from earmark.submissions import cgroup, seccomp
 from earmark.submissions.sandbox import Seal, command, threads_and_device, worker_command
 
 ENDING_SECONDS = 5.0
@@ -25,6 +25,11 @@ class Launched:
     process: subprocess.Popen[bytes]
     init: int | None = None
     """A pidfd of its namespace's first process, where it has a namespace."""
+    root: Path | None = None
+    """Where that process' root folder is seen from outside."""
+    group: cgroup.Group | None = None
+    isolation: str = "none"
+    """What keeps it apart, in words, such as "bubblewrap, cgroup v1"."""
 
     def kill(self) -> None:
         """End the worker and all that it started; bubblewrap itself then ends, having reaped them."""
@@ -44,16 +49,27 @@ class Launched:
         if self.init is not None:
             os.close(self.init)
             self.init = None
+        if self.group is not None:
+            self.group.close()
 
 
 def launch(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
     """Start the worker of a submission's folder. Raises OurFault where the machine can't isolate it."""
     if seal.isolation == "none":
         return _start_plain(submission, seal, pipes)
-    return _start_bubblewrap(submission, seal, pipes)
+    group = cgroup.create(seal.limits)
+    try:
+        launched = _start_bubblewrap(submission, seal, pipes, group.prefix if group else [])
+    except BaseException:
+        if group:
+            group.close()
+        raise
+    launched.group = group
+    launched.isolation = f"{seal.isolation}, {group.name}" if group else seal.isolation
+    return launched
 
 
-def _start_bubblewrap(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
+def _start_bubblewrap(submission: Path, seal: Seal, pipes: Pipes, prefix: list[str]) -> Launched:
     filter_read, filter_write = os.pipe()
     info_read, info_write = os.pipe()
     os.write(filter_write, seccomp.build())
@@ -61,7 +77,7 @@ def _start_bubblewrap(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
     try:
         argv = command(submission, seal, seccomp_fd=filter_read, info_fd=info_write)
         path = os.environ.get("PATH", os.defpath)
-        process = _popen(argv, pipes, pass_fds=(filter_read, info_write), env={"PATH": path})
+        process = _popen([*prefix, *argv], pipes, pass_fds=(filter_read, info_write), env={"PATH": path})
     except BaseException:
         os.close(info_read)
         raise
@@ -71,7 +87,8 @@ def _start_bubblewrap(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
     with os.fdopen(info_read, "rb") as info:
         told = info.read()
     try:
-        return Launched(process, os.pidfd_open(json.loads(told)["child-pid"]))
+        init = json.loads(told)["child-pid"]
+        return Launched(process, os.pidfd_open(init), Path(f"/proc/{init}/root"))
     except (ValueError, KeyError, ProcessLookupError):  # it failed; what it says about that is read later
         return Launched(process)
 

@@ -42,8 +42,13 @@ class Worker:
                 os.close(fd)
         self._ended = os.pidfd_open(self._launched.process.pid)
         watched = self._launched.process.pid
-        self._watch = MemoryWatch(watched, seal.limits.memory_bytes, self._launched.kill)
+        self._watch = MemoryWatch(watched, seal.limits.memory_bytes, self._launched.kill, self._launched.root)
         self._watch.start()
+
+    @property
+    def isolation(self) -> str:
+        """What keeps the worker apart, in words, such as "bubblewrap, cgroup v1"."""
+        return self._launched.isolation
 
     @property
     def peak_memory_bytes(self) -> int:
@@ -54,8 +59,17 @@ class Worker:
         """Send a request, if any, and receive one reply whose arrays take at most `max_body` bytes.
 
         Raises SubmissionError: time limit, memory limit, output limit, crashed, or wrong form for what is no
-        message. The worker is of no use after that.
+        message. The worker is of no use after that. Too much memory comes before all else that went wrong.
         """
+        try:
+            reply = self._exchange(request, seconds, max_body)
+        except SubmissionError as error:
+            raise self._over_memory() or error from None
+        if over := self._over_memory():  # a child of it may have died of it
+            raise over
+        return reply
+
+    def _exchange(self, request: dict[str, Any] | None, seconds: float, max_body: int) -> dict[str, Any]:
         waiting = encoded(request)
         incoming = Incoming(max_body)
         deadline = time.monotonic() + seconds
@@ -115,14 +129,25 @@ class Worker:
         except subprocess.TimeoutExpired:
             code = None  # it lives, and has only closed its end
         self._watch.stop()
-        if self._watch.over:
-            used, limit = self._watch.peak >> 20, self._watch.limit >> 20
-            return SubmissionError(
-                "memory limit", f"{used} MiB of memory were used; {limit} MiB are allowed."
-            )
         while self._prints_left():
             self._take_prints()
         return SubmissionError("crashed", f"the program ended: {_ending(code)}.{self._last_prints()}")
+
+    def _over_memory(self) -> SubmissionError | None:
+        """The verdict where the watch, or the kernel for the worker's group, found too much memory used."""
+        used, limit = self._watch.peak >> 20, self._watch.limit >> 20
+        if self._watch.over:
+            return SubmissionError(
+                "memory limit", f"{used} MiB of memory were used; {limit} MiB are allowed."
+            )
+        group = self._launched.group
+        if group is not None and group.killed_for_memory():
+            return SubmissionError(
+                "memory limit",
+                f"more than {limit} MiB of memory were asked for; {limit} MiB are allowed. "
+                f"The most that was seen in use before is {used} MiB.",
+            )
+        return None
 
     def _prints_left(self) -> bool:
         if self._prints < 0:

@@ -76,6 +76,8 @@ class Session(AbstractContextManager["Session"]):
         self.limits = limits
         self.seconds = 0.0
         """Wall-clock seconds spent on starts and predictions."""
+        self.isolation: str = isolation
+        """What keeps the worker apart, in words, such as "bubblewrap, cgroup v1"; exact once one started."""
         self._seal = Seal(limits, isolation, device, tuple(mask), tuple(hide), tuple(also))
         self._worker: Worker | None = None
         self._peak = 0
@@ -160,6 +162,7 @@ class Session(AbstractContextManager["Session"]):
         """A worker that is ready for requests, or SubmissionError, or OurFault if it never began."""
         deadline = time.monotonic() + min(self.limits.startup_seconds, self._left())
         self._worker = Worker(self.submission, self._seal)
+        self.isolation = self._worker.isolation
         try:
             began = self._worker.exchange(None, seconds=deadline - time.monotonic(), max_body=0)
             assert began == {"started": True}

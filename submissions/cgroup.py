@@ -1,0 +1,258 @@
+"""A control group for a worker and all it starts: the kernel's own limit on their memory and number.
+
+The watch in memory.py looks every so often; between two looks only the kernel sees. A group is made where
+this process may make one: below its own groups of version 1, below the nearest of its groups of version 2
+that hands down memory and pids, or by the user's systemd. Elsewhere there is none, and the watch stands alone.
+
+The kernel also counts files that were read, which it gives up before it kills, and its own tables; so how
+much memory a worker used is what the watch says, and the group only tells whether it had to kill.
+"""
+
+import functools
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from earmark.submissions.limits import Limits
+
+SPARE_PROCESSES = 8
+"""Beyond the submission's own: bubblewrap's two and what root starts before it."""
+ENDING_SECONDS = 5.0
+PROC = Path("/proc/self")
+KILLS = {"v1": "memory.oom_control", "v2": "memory.events"}
+"""The file that counts the processes killed for memory, by version."""
+
+# "$@": files to write the shell's own number to, then --, then the command that the shell becomes.
+JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1"; shift; done; shift; exec "$@"'
+
+
+class Group(Protocol):
+    """What one worker and all it starts live in."""
+
+    name: str
+    """What kind it is, in words."""
+    prefix: list[str]
+    """Arguments before a command, which let it start inside."""
+
+    def killed_for_memory(self) -> bool:
+        """Whether the kernel has had to kill a process of it for its memory."""
+
+    def close(self) -> None:
+        """Kill what is left in it, and remove it."""
+
+
+def create(limits: Limits) -> Group | None:
+    """A new group with these limits, of the first kind that this machine lets us make; None if none."""
+    version, parents = writable_parents()
+    if parents:
+        sweep(parents)
+        with suppress(OSError):  # the kernel has rules of its own on what may lie where
+            return Folders.make(version, parents, limits)
+    return Scope.of(limits) if user_systemd() else None
+
+
+@dataclass
+class Folders:
+    """A group as folders in the kernel's tree: one with version 2, one for each controller with version 1."""
+
+    name: str
+    folders: list[Path]
+    prefix: list[str] = field(init=False)
+    _kills: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        members = [str(folder / "cgroup.procs") for folder in self.folders]
+        self.prefix = ["sh", "-euc", JOIN, "sh", *members, "--"]
+        counter = KILLS[self.name.removeprefix("cgroup ")]
+        self._kills = os.open(self.folders[0] / counter, os.O_RDONLY)  # kept open: it is read at each answer
+
+    @classmethod
+    def make(cls, version: str, parents: list[Path], limits: Limits) -> "Folders":
+        """Make a folder in each parent, with its limits set. The first is memory's."""
+        name = f"earmark-{os.getpid()}-{secrets.token_hex(4)}"
+        folders = [parent / name for parent in parents]
+        try:
+            for folder in folders:
+                folder.mkdir()
+                _set_limits(folder, limits)
+            return cls(f"cgroup {version}", folders)
+        except BaseException:
+            for folder in folders:
+                _remove(folder)
+            raise
+
+    def killed_for_memory(self) -> bool:
+        return _kills(os.pread(self._kills, 4096, 0).decode()) > 0
+
+    def close(self) -> None:
+        if self._kills < 0:
+            return
+        os.close(self._kills)
+        self._kills = -1
+        for folder in self.folders:
+            _remove(folder)
+
+
+def _set_limits(folder: Path, limits: Limits) -> None:
+    """Set those limits of either version that this folder has a file for, in this order."""
+    memory = limits.memory_bytes
+    values = {
+        "memory.limit_in_bytes": memory,
+        "memory.memsw.limit_in_bytes": memory,  # with swap; may not be below the former
+        "memory.max": memory,
+        "memory.swap.max": 0,
+        "pids.max": limits.processes + SPARE_PROCESSES,
+    }
+    for file, value in values.items():
+        if (folder / file).exists():
+            (folder / file).write_text(str(value))
+
+
+def _remove(folder: Path) -> None:
+    """Kill what is left in a group's folder, and remove it; what can't be killed in time is swept later."""
+    deadline = time.monotonic() + ENDING_SECONDS
+    while folder.exists() and time.monotonic() < deadline:
+        with suppress(OSError):
+            folder.rmdir()
+            return
+        with suppress(OSError):
+            _kill_all(folder)
+        time.sleep(0.001)
+
+
+def _kill_all(folder: Path) -> None:
+    if (folder / "cgroup.kill").exists():
+        (folder / "cgroup.kill").write_text("1")
+        return
+    for pid in map(int, (folder / "cgroup.procs").read_text().split()):
+        if pid > 0:  # 0 stands for one that another namespace numbers
+            os.kill(pid, signal.SIGKILL)
+
+
+def sweep(parents: list[Path]) -> None:
+    """Remove the groups of graders that were killed. Their workers died with them."""
+    for parent in parents:
+        for folder in parent.glob("earmark-[0-9]*-*"):
+            if not Path("/proc", folder.name.split("-")[1]).exists():
+                with suppress(OSError):  # it isn't empty: its grader lives, and is numbered elsewhere
+                    folder.rmdir()
+
+
+def writable_parents(proc: Path = PROC) -> tuple[str, list[Path]]:
+    """The version and the folders in which this process may make groups, memory's first; none if it may not."""
+    mounted = {kind: _own_folder(proc, kind) for kind in ("memory", "pids", "v2")}
+    memory, pids, unified = mounted["memory"], mounted["pids"], mounted["v2"]
+    if memory and pids:
+        parents = [memory[1], pids[1]]
+        return "v1", parents if all(map(_may_join, parents)) else []
+    if unified:
+        mount, own = unified
+        for folder in (own, *own.parents):
+            if folder.is_relative_to(mount) and _hands_down(folder) and _may_join(folder):
+                return "v2", [folder]
+    return "v2", []
+
+
+def _own_folder(proc: Path, kind: str) -> tuple[Path, Path] | None:
+    """Where a controller of version 1, or "v2", is mounted, and there the group of this process."""
+    for kinds, mount, root in _mounts(proc):
+        if kind in kinds:
+            for line in (proc / "cgroup").read_text().splitlines():
+                _, names, place = line.split(":", 2)
+                if kind in (names.split(",") if names else ["v2"]):
+                    own = mount / os.path.relpath(place, root)
+                    return mount, own if ".." not in own.parts and own.is_dir() else mount
+    return None
+
+
+def _mounts(proc: Path) -> Iterator[tuple[list[str], Path, str]]:
+    """For each mount of control groups what kinds it holds, where it is, and which group is its root."""
+    for line in (proc / "mountinfo").read_text().splitlines():
+        before, _, after = line.partition(" - ")
+        root, mount = before.split()[3:5]
+        system, _, options = after.split(" ", 2)
+        if system in ("cgroup", "cgroup2"):
+            yield (["v2"] if system == "cgroup2" else options.split(",")), Path(mount), root
+
+
+def _hands_down(folder: Path) -> bool:
+    """Whether groups made in this folder of version 2 can limit memory and processes."""
+    with suppress(OSError):
+        return {"memory", "pids"} <= set((folder / "cgroup.subtree_control").read_text().split())
+    return False
+
+
+def _may_join(folder: Path) -> bool:
+    """Whether this process may make groups here and move itself into them."""
+    return os.access(folder, os.W_OK) and os.access(folder / "cgroup.procs", os.W_OK)
+
+
+def _kills(events: str) -> int:
+    words = events.split()
+    return int(words[words.index("oom_kill") + 1]) if "oom_kill" in words else 0
+
+
+@dataclass
+class Scope:
+    """A group that the user's systemd makes for one command, and removes when it is empty."""
+
+    prefix: list[str]
+    unit: str
+    name: str = "systemd scope"
+
+    @classmethod
+    def of(cls, limits: Limits) -> "Scope":
+        unit = f"earmark-{os.getpid()}-{secrets.token_hex(4)}"
+        properties = {
+            "MemoryMax": limits.memory_bytes,
+            "MemorySwapMax": 0,
+            "TasksMax": limits.processes + SPARE_PROCESSES,
+        }
+        options = [word for key, value in properties.items() for word in ("-p", f"{key}={value}")]
+        return cls([*_systemd_run(), f"--unit={unit}", *options, "--", *_without_bus()], unit)
+
+    def killed_for_memory(self) -> bool:
+        """What the kernel counts, while systemd has not yet removed the scope."""
+        unified = _own_folder(PROC, "v2")
+        slices = f"user.slice/user-{os.getuid()}.slice/user@{os.getuid()}.service"
+        for events in unified[0].glob(f"{slices}/**/{self.unit}.scope/{KILLS['v2']}") if unified else ():
+            with suppress(OSError):
+                return _kills(events.read_text()) > 0
+        return False
+
+    def close(self) -> None:
+        """Nothing to do: its processes are dead, and systemd removes it."""
+
+
+@functools.cache
+def user_systemd() -> bool:
+    """Whether the user has a systemd that limits memory; asked once, by a scope around nothing."""
+    unified = _own_folder(PROC, "v2")
+    if unified is None or shutil.which("systemd-run") is None:
+        return False
+    with suppress(OSError, subprocess.SubprocessError):
+        if "memory" in (unified[0] / "cgroup.controllers").read_text().split():
+            tried = [*_systemd_run(), "-p", "MemoryMax=1G", "--", "true"]
+            return subprocess.run(tried, capture_output=True, timeout=5, check=False).returncode == 0
+    return False
+
+
+BUS = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+"""What systemd-run finds the user's systemd by, and the command it starts has no need of."""
+
+
+def _systemd_run() -> list[str]:
+    found = [f"{name}={os.environ[name]}" for name in BUS if name in os.environ]
+    return ["env", *found, "systemd-run", "--user", "--scope", "--quiet", "--collect"]
+
+
+def _without_bus() -> list[str]:
+    return ["env", *(word for name in BUS for word in ("-u", name))]
