@@ -13,6 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from earmark.submissions.errors import SubmissionError
+from earmark.submissions.limits import Limits
 
 DECLARATION = "submission.yaml"
 MAX_FILES = 10_000
@@ -127,6 +128,21 @@ def open_submission(path: Path, *, max_bytes: int) -> Submission:
         weights_hash=_hash(path, weights),
         bytes=sum(file.stat().st_size for file in files),
     )
+
+
+def check_origin(submission: Submission, limits: Limits) -> None:
+    """Raise SubmissionError ("refused") where it builds on others' weights, or may, and must not."""
+    if limits.pretrained:
+        return
+    if submission.pretrained:
+        raise _refused(
+            f"{DECLARATION} declares pretrained weights ({', '.join(submission.pretrained)}); here models must be "
+            "trained from scratch."
+        )
+    if not submission.from_scratch:
+        raise _refused(
+            f"here models must be trained from scratch, and {DECLARATION} must say `from_scratch: true`."
+        )
 
 
 def _refused(message: str) -> SubmissionError:

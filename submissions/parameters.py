@@ -1,0 +1,70 @@
+"""How many parameters a submission has, for courses that limit them.
+
+Counted are the numbers in its weights, at least one for each four bytes of them. A file that can't be counted
+without running code that it brings along (pickles, HDF5, ONNX), and what lies in other files (code, a report, a
+table of numbers in a text) counts as one parameter for each four bytes beyond the first MiB of all of them
+together, so that weights can't hide.
+"""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from earmark.submissions import counting
+from earmark.submissions.binds import Bind
+from earmark.submissions.errors import SubmissionError
+from earmark.submissions.folder import Submission, checked_files
+from earmark.submissions.limits import Limits
+from earmark.submissions.sandbox import Isolation
+from earmark.submissions.session import Session
+
+FREE_BYTES = 1 << 20
+BYTES_EACH = 4
+
+
+def check_parameters(submission: Submission, limits: Limits, isolation: Isolation) -> None:
+    """Raise SubmissionError ("too large") where a kept submission has more parameters than are allowed."""
+    if limits.parameters is None:
+        return
+    files = checked_files(submission.path, max_bytes=submission.bytes)
+    names = [str(file.relative_to(submission.path)) for file in files]
+    sizes = np.array([file.stat().st_size for file in files])
+    numbers, taken = _counted(submission, names, limits, isolation).T
+    each = np.maximum(numbers, taken // BYTES_EACH)
+    other = np.maximum(0, sizes - taken)
+    total = int(each.sum() + max(0, other.sum() - FREE_BYTES) // BYTES_EACH)
+    if total > limits.parameters:
+        largest = int(np.argmax(each + other // BYTES_EACH))
+        raise SubmissionError(
+            "too large",
+            f"{total:,} parameters; {limits.parameters:,} are allowed. Most are in {names[largest]}. Counted are "
+            "numbers in .safetensors, .npz, .npy and state_dicts (.pt), an optimizer's state too; any other "
+            "file counts as a parameter for each 4 bytes.",
+        )
+
+
+def _counted(
+    submission: Submission, names: list[str], limits: Limits, isolation: Isolation
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """(n_files, 2): numbers in each file and the bytes they take, counted in a sandbox; 0, 0 where unknown."""
+    found = np.zeros((len(names), 2), np.int64)
+    asked = [i for i, name in enumerate(names) if Path(name).suffix.lower() in counting.COUNTS]
+    if not asked:
+        return found
+    with tempfile.TemporaryDirectory(prefix="earmark-count-") as folder:
+        Path(folder, "predict.py").write_text(Path(counting.__file__).read_text(encoding="utf-8"))
+        Path(folder).chmod(0o755)
+        with Session(
+            Path(folder),
+            limits=replace(limits, clip_seconds=limits.startup_seconds),
+            isolation=isolation,
+            also=[Bind(submission.path, counting.WEIGHTS)],
+        ) as session:
+            inputs = {"names": [names[i] for i in asked]}
+            [reply] = session.predict([inputs], [found[asked]])
+    if not isinstance(reply.prediction, np.ndarray):  # the files are all that differs between submissions
+        raise SubmissionError(reply.verdict or "", f"while its parameters were counted: {reply.message}")
+    found[asked] = reply.prediction
+    return found
