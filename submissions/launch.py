@@ -10,23 +10,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from earmark.submissions import cgroup, seccomp
-from earmark.submissions.sandbox import Seal, command, threads_and_device, worker_command
+from earmark.submissions import cgroup, landlock, landlocked, seccomp
+from earmark.submissions.sandbox import Seal, command, environment, threads_and_device, worker_command
 
 ENDING_SECONDS = 5.0
+TIDYING_SECONDS = 30.0
+"""For a keeper, which has a folder to delete."""
 Pipes = tuple[int, int, int]
 """The worker's ends: requests, replies, prints."""
 
 
 @dataclass
 class Launched:
-    """A started worker: its process, or bubblewrap's, and what it takes to end it."""
+    """A started worker: its process, or bubblewrap's or its keeper's, and what it takes to end it."""
 
     process: subprocess.Popen[bytes]
     init: int | None = None
     """A pidfd of its namespace's first process, where it has a namespace."""
     root: Path | None = None
     """Where that process' root folder is seen from outside."""
+    kept: Path | None = None
+    """The folder of a worker with a keeper, which on SIGTERM ends all that the worker started."""
     group: cgroup.Group | None = None
     isolation: str = "none"
     """What keeps it apart, in words, such as "bubblewrap, cgroup v1"."""
@@ -36,19 +40,23 @@ class Launched:
         with suppress(ProcessLookupError):
             if self.init is not None:
                 signal.pidfd_send_signal(self.init, signal.SIGKILL)  # and with it its namespace
+            elif self.kept is not None:
+                self.process.terminate()
             else:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """After kill: return when no process of it is left."""
         try:
-            self.process.wait(ENDING_SECONDS)
+            self.process.wait(ENDING_SECONDS if self.kept is None else TIDYING_SECONDS)
         except subprocess.TimeoutExpired:  # bubblewrap hangs: what it watched over is dead already
             self.process.kill()
             self.process.wait()
         if self.init is not None:
             os.close(self.init)
             self.init = None
+        if self.kept is not None and self.kept.exists():  # the keeper did not come to it
+            landlocked.remove(str(self.kept))
         if self.group is not None:
             self.group.close()
 
@@ -58,8 +66,9 @@ def launch(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
     if seal.isolation == "none":
         return _start_plain(submission, seal, pipes)
     group = cgroup.create(seal.limits)
+    start = _start_landlocked if seal.isolation == "landlock" else _start_bubblewrap
     try:
-        launched = _start_bubblewrap(submission, seal, pipes, group.prefix if group else [])
+        launched = start(submission, seal, pipes, group.prefix if group else [])
     except BaseException:
         if group:
             group.close()
@@ -91,6 +100,17 @@ def _start_bubblewrap(submission: Path, seal: Seal, pipes: Pipes, prefix: list[s
         return Launched(process, os.pidfd_open(init), Path(f"/proc/{init}/root"))
     except (ValueError, KeyError, ProcessLookupError):  # it failed; what it says about that is read later
         return Launched(process)
+
+
+def _start_landlocked(submission: Path, seal: Seal, pipes: Pipes, prefix: list[str]) -> Launched:
+    folder = landlock.own_folder()
+    try:
+        argv = landlock.command(submission, seal, folder)
+        variables = environment(seal.device, str(landlock.scratch_of(folder)))
+        return Launched(_popen([*prefix, *argv], pipes, env=variables), kept=folder)
+    except BaseException:
+        landlocked.remove(str(folder))
+        raise
 
 
 def _start_plain(submission: Path, seal: Seal, pipes: Pipes) -> Launched:

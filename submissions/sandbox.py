@@ -152,15 +152,16 @@ def threads_and_device(device: str) -> dict[str, str]:
     return dict.fromkeys(names, cores) | {"CUDA_VISIBLE_DEVICES": "" if device == "cpu" else "0"}
 
 
-def environment(device: str) -> dict[str, str]:
-    """The whole environment of a sealed worker."""
+def environment(device: str, scratch: str = "/tmp") -> dict[str, str]:  # noqa: S108 - the sandbox's own
+    """The whole environment of a sealed worker that may write in `scratch`."""
     return {
         "PATH": f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
-        "HOME": "/tmp",  # noqa: S108 - the sandbox's own
+        "HOME": scratch,
+        "TMPDIR": scratch,
         "USER": "student",  # getpass.getuser() needs one, since there is no /etc/passwd
         "LANG": "C.UTF-8",
-        "NUMBA_CACHE_DIR": "/tmp/numba",  # noqa: S108
-        "MPLCONFIGDIR": "/tmp",  # noqa: S108
+        "NUMBA_CACHE_DIR": f"{scratch}/numba",
+        "MPLCONFIGDIR": scratch,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         **threads_and_device(device),

@@ -1,7 +1,9 @@
 """The system calls that a submission may not make, as data: a reason for each, built into classic BPF.
 
-It comes on top of namespaces, not instead of them: a refused call is one that reaches past a namespace, that
-uses memory no watchdog can see, or that has a history of holes in the kernel and no use in a model.
+DENIED comes on top of namespaces: a refused call is one that reaches past a namespace, that uses memory no
+watchdog can see, or that has a history of holes in the kernel and no use in a model. SHARED comes on top of
+landlock where there are no namespaces: what reaches the user's other processes, and what changes or watches
+files without opening them, which landlock lets pass.
 """
 
 import errno
@@ -24,6 +26,12 @@ NAMESPACES = 0x7E020000
 FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: they end in an empty network namespace, and CUDA opens them."""
 F_SETLEASE = 1024
+SOCK_DGRAM = 2
+PR_SET_DUMPABLE = 4
+TERMINAL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+"""TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX and FIOCLEX: what opening and asking about files takes."""
+NEWEST = 462
+"""mseal, of Linux 6.10; what came later has the same number everywhere, and nobody has looked at it here."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +126,62 @@ DENIED = (
     Denied("modify_ldt", 154, None, "16-bit code segments, a tool of exploits"),
 )
 
+NETWORK = "without a network namespace there is the machine's network, and every program's socket"
+IPC = "without an IPC namespace it is everybody's"
+STEERS = "steers other processes of the user"
+UNOPENED = "changes files of the user that it need not open"
 
-def build(machine: str | None = None) -> bytes:
-    """The filter for bubblewrap's --seccomp on this machine, or on `machine` (x86_64, aarch64).
+SHARED = (
+    Denied("socket", 41, 198, NETWORK),
+    Denied("socketpair", 53, 199, "a pair of datagram sockets can send elsewhere", bits=SOCK_DGRAM),
+    Denied("shmat", 30, 196, IPC),
+    Denied("shmctl", 31, 195, IPC),
+    Denied("semget", 64, 190, IPC),
+    Denied("semop", 65, 193, IPC),
+    Denied("semctl", 66, 191, IPC),
+    Denied("semtimedop", 220, 192, IPC),
+    Denied("msgsnd", 69, 189, IPC),
+    Denied("msgrcv", 70, 188, IPC),
+    Denied("msgctl", 71, 187, IPC),
+    Denied("mq_open", 240, 180, IPC),
+    Denied("mq_unlink", 241, 181, IPC),
+    Denied("prlimit64", 302, 261, STEERS, unless=(0,)),
+    Denied("setpriority", 141, 140, STEERS),
+    Denied("ioprio_set", 251, 30, STEERS),
+    Denied("sched_setaffinity", 203, 122, STEERS, unless=(0,)),
+    Denied("sched_setparam", 142, 118, STEERS, unless=(0,)),
+    Denied("sched_setscheduler", 144, 119, STEERS, unless=(0,)),
+    Denied("sched_setattr", 314, 274, STEERS, unless=(0,)),
+    Denied("chmod", 90, None, UNOPENED),
+    Denied("fchmod", 91, 52, UNOPENED),
+    Denied("fchmodat", 268, 53, UNOPENED),
+    Denied("fchmodat2", 452, 452, UNOPENED),
+    Denied("chown", 92, None, UNOPENED),
+    Denied("fchown", 93, 55, UNOPENED),
+    Denied("lchown", 94, None, UNOPENED),
+    Denied("fchownat", 260, 54, UNOPENED),
+    Denied("utime", 132, None, UNOPENED),
+    Denied("utimes", 235, None, UNOPENED),
+    Denied("futimesat", 261, None, UNOPENED),
+    Denied("utimensat", 280, 88, UNOPENED),
+    Denied("setxattr", 188, 5, UNOPENED),
+    Denied("lsetxattr", 189, 6, UNOPENED),
+    Denied("fsetxattr", 190, 7, UNOPENED),
+    Denied("removexattr", 197, 14, UNOPENED),
+    Denied("lremovexattr", 198, 15, UNOPENED),
+    Denied("fremovexattr", 199, 16, UNOPENED),
+    Denied("ioctl", 16, 29, UNOPENED, errno.ENOTTY, argument=1, unless=TERMINAL),
+    Denied("inotify_init", 253, None, "tells names of files in folders that it can't list"),
+    Denied("inotify_init1", 294, 26, "tells names of files in folders that it can't list"),
+    Denied("prctl", 157, 167, "hides open files from the watch on the disk", equals=PR_SET_DUMPABLE),
+)
 
-    Raises OurFault for another architecture.
+
+def build(machine: str | None = None, *, shared: bool = False) -> bytes:
+    """The filter, as an array of struct sock_filter, for this machine or for `machine` (x86_64, aarch64).
+
+    `shared`: for a process in the namespaces of everybody, where SHARED is denied too. Raises OurFault for
+    another architecture.
     """
     machine = machine or platform.machine()
     if machine not in AUDIT_ARCH:
@@ -130,7 +189,9 @@ def build(machine: str | None = None) -> bytes:
     code = [_op(LOAD, ARCH), _op(JUMP_EQUAL, AUDIT_ARCH[machine], then=1), _op(RETURN, KILL), _op(LOAD, NR)]
     if machine == "x86_64":
         code += [_op(JUMP_AT_LEAST, X32, otherwise=1), _op(RETURN, FAIL | errno.EPERM)]
-    for rule in DENIED:
+    if shared:
+        code += [_op(JUMP_AT_LEAST, NEWEST + 1, otherwise=1), _op(RETURN, FAIL | errno.ENOSYS)]
+    for rule in DENIED + SHARED if shared else DENIED:
         number: int | None = getattr(rule, machine)
         if number is not None:
             code += _rule(rule, number)
