@@ -230,3 +230,80 @@ def test_what_a_submission_prints_is_shown_with_its_run(toy):
     source = "print('no weights for 2 classes', flush=True)\n" + model("return np.ones(2)")
     _, [run] = grade(toy, toy.submit("talker", source))
     assert "note: It printed: no weights for 2 classes" in earmark("show", run["run"])[1]
+
+
+LOUD = """
+import numpy as np
+n = 0
+def predict(audio, sr, classes):
+    global n
+    n += 1
+    raise ValueError(f"heard {n} " + "x" * 5000)
+"""
+
+
+def test_a_run_on_a_hidden_split_tells_little_of_what_its_code_says(toy):
+    _, [run] = grade(toy, toy.submit("teller", LOUD + "\n    return np.ones(2)"))
+    assert run["state"] == "failed"
+    assert len(run["reason"]) <= 500
+
+
+def test_few_messages_of_a_run_on_a_hidden_split_are_told(toy):
+    code = LOUD.replace("    raise", "    if n % 2: return np.ones(2)\n    raise")
+    _, [run] = grade(toy, toy.submit("teller", code))
+    shown = earmark("show", run["run"])[1]
+    assert len(re.findall(r"heard \d", shown)) == 3
+    assert shown.count("another message than the 3 that are told") == 1
+    assert shown.count("x") < 2000
+    manifest = toy.data / "manifest.csv"
+    header, *rows = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([f"{header},split", *(f"{row},valid" for row in rows)]))
+    own = earmark("check", toy.submit("own", code), "--task", "loudness", "--data", toy.data)[1]
+    assert len(re.findall(r"heard \d", own)) == 5
+
+
+def test_a_folder_that_changes_while_it_is_graded_is_graded_as_it_was_and_said_so(toy, monkeypatch):
+    from earmark import grader
+
+    folder = toy.submit("quick")
+    checked = grader.check_parameters
+
+    def swap_then_check(*arguments):
+        (folder / "predict.py").write_text("raise SystemExit")
+        checked(*arguments)
+
+    monkeypatch.setattr(grader, "check_parameters", swap_then_check)
+    _, [run] = grade(toy, folder)
+    assert run["headline"]["value"] == 1.0
+    assert "note: The folder was changed meanwhile" in earmark("show", run["run"])[1]
+
+
+def test_a_kept_submission_that_changes_while_it_is_graded_is_our_fault(toy, own_course, monkeypatch):
+    from earmark import grader
+
+    folder = toy.submit("honest")
+
+    def tamper(submission, *_):
+        (submission.path / "predict.py").chmod(0o644)
+        (submission.path / "predict.py").write_text("def predict(audio, sr, classes): return [0, 1]")
+
+    monkeypatch.setattr(grader, "check_parameters", tamper)
+    code, [run] = grade(toy, folder)
+    assert code == 3
+    assert run["state"] == "errored"
+    assert "changed after it was taken in" in run["reason"]
+
+
+def test_limits_of_the_course_are_kept_to(toy, own_course):
+    (own_course / "course.yaml").write_text("limits: {loudness: {parameters: 100, pretrained: false}}")
+    honest = toy.submit("honest", submission__yaml="from_scratch: true")
+    big = toy.submit("big", submission__yaml="from_scratch: true", weights__txt="1" * 2**21)
+    silent = toy.submit("silent")
+    _, runs = grade(toy, honest, big, silent)
+    assert [(run["state"], run["verdict"]) for run in runs] == [
+        ("scored", ""),
+        ("failed", "too large"),
+        ("failed", "refused"),
+    ]
+    assert "parameters; 100 are allowed. Most are in weights.txt" in runs[1]["reason"]
+    assert "from_scratch: true" in runs[2]["reason"]

@@ -81,6 +81,9 @@ class Batch:
     """Take the last run of the very same submission, split and scorer instead of grading again."""
     database: str = field(default_factory=course.database)
     predictions: Path = field(default_factory=course.predictions)
+    kept: Path = field(default_factory=course.submissions)
+    frank: bool = False
+    """The splits are the author's own, so that all their code says is passed on."""
     results: list[Result] = field(default_factory=list)
     console: Console = field(default_factory=lambda: Console(stderr=True))
 
@@ -151,7 +154,16 @@ class Batch:
             for said in opened.notes:
                 self.console.print(f"note: {said}", markup=False, highlight=False, soft_wrap=True)
             self._graders[key] = Grader(
-                task, declared, opened, self.store, self.predictions, seed, self.isolation, self.device
+                task_name=task,
+                task=declared,
+                split=opened,
+                store=self.store,
+                predictions=self.predictions,
+                kept=self.kept,
+                seed=seed,
+                isolation=self.isolation,
+                device=self.device,
+                frank=self.frank,
             )
             self._graders[key].reference()
         return self._graders[key]

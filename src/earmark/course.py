@@ -43,6 +43,11 @@ def predictions() -> Path:
     return folder() / "runs"
 
 
+def submissions() -> Path:
+    """Where submissions are kept as they were handed in, a folder each, by their content."""
+    return folder() / "submissions"
+
+
 def database() -> str:
     """The database's URL."""
     named = os.environ.get("EARMARK_DB")

@@ -22,13 +22,17 @@ from earmark.leaderboard.records import NewRun, OutcomeRecord, RunRecord
 from earmark.leaderboard.store import Store
 from earmark.predictions import PredictionWriter
 from earmark.scores import Item, read_items, score_item, score_run, scorer_hash
-from earmark.submissions.folder import Submission, open_submission
+from earmark.submissions.folder import Submission, check_origin
+from earmark.submissions.kept import check_unchanged, fingerprint, keep
+from earmark.submissions.parameters import check_parameters
 from earmark.submissions.sandbox import Isolation
 from earmark.submissions.session import Reply, Session
 from earmark.task import ClipScores, Task
 
 BATCH_CLIPS = 32
 BATCH_BYTES = 16 << 20
+MESSAGES_TOLD = 3
+MESSAGE_LENGTH = 500
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "torchaudio", "librosa", "mir_eval")
 
 Progress = Callable[[int, int], None]
@@ -42,6 +46,19 @@ class Tally:
     scores: dict[str, ClipScores] = field(default_factory=dict)
     outcomes: dict[str, OutcomeRecord] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)  # an ordered set: each thing is said once
+    told: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+    peak_memory_bytes: int | None = None
+
+    def capped(self, message: str) -> str:
+        """A message of a run on a hidden split: few and short, since code can tell in it what it heard."""
+        message = _shortened(message)
+        if not message or message in self.told:
+            return message
+        if len(self.told) == MESSAGES_TOLD:
+            return f"another message than the {MESSAGES_TOLD} that are told of a run on a hidden split."
+        self.told.add(message)
+        return message
 
 
 @dataclass(frozen=True)
@@ -54,9 +71,13 @@ class Grader:
     store: Store
     predictions: Path
     """The folder in which predictions are kept."""
+    kept: Path
+    """The folder in which submissions are kept, by their content."""
     seed: int | None = None
     isolation: Isolation = "bubblewrap"
     device: str = "cpu"
+    frank: bool = False
+    """The split is its author's own, so that all their code says is passed on."""
 
     def grade(self, folder: Path, progress: Progress = lambda _done, _all: None) -> RunRecord:
         """Run a submission's folder on the split; returns the finished run, whatever became of it.
@@ -64,14 +85,22 @@ class Grader:
         A fault of the student's is a failed run with its verdict. A fault of ours is an errored run that
         costs the student nothing, and is raised as OurFault.
         """
+        before = fingerprint(folder)
+        limits = self.task.limits
         try:
-            submission = open_submission(folder, max_bytes=self.task.limits.folder_bytes)
+            submission = keep(folder, self.kept, max_bytes=limits.folder_bytes)
+            check_origin(submission, limits)
+            check_parameters(submission, limits, self.isolation)
         except SubmissionError as error:
             run_id = self.store.begin(self._new_run(folder.resolve().name))
             return self._failed(run_id, error)
         run_id = self.store.begin(self._new_run(submission.name, submission))
         try:
-            return self._run(run_id, submission, progress)
+            tally = self._ask(run_id, submission, progress)
+            check_unchanged(submission)
+            if fingerprint(folder) != before:
+                tally.notes["The folder was changed meanwhile; graded is what was in it at the start."] = None
+            return self._finish(run_id, tally)
         except SubmissionError as error:
             return self._failed(run_id, error)
         except BaseException as error:
@@ -91,7 +120,7 @@ class Grader:
         tally = Tally()
         for item in read_items(self.split, self.split.clips, tally.notes):
             tally.scores[item.clip.id] = score_item(self.task, self.split.names, item, None)
-        return self._finish(run_id, tally, seconds=0.0, peak=None)
+        return self._finish(run_id, tally)
 
     def _new_run(self, name: str, submission: Submission | None = None, *, reference: bool = False) -> NewRun:
         return NewRun(
@@ -116,7 +145,8 @@ class Grader:
             | {"isolation": self.isolation},
         )
 
-    def _run(self, run_id: str, submission: Submission, progress: Progress) -> RunRecord:
+    def _ask(self, run_id: str, submission: Submission, progress: Progress) -> Tally:
+        """Run a kept submission on every clip, and score its answers."""
         tally = Tally(notes=dict.fromkeys(self.split.notes))
         hide = (course.hidden(), self.predictions, self.split.folder)
         ids = [clip.id for clip in self.split.clips]
@@ -138,10 +168,16 @@ class Grader:
                     self._count(item, reply, tally, writer)
                 progress(len(tally.outcomes), len(ids))
             if session.printed:
-                tally.notes[f"It printed: {session.printed}"] = None
+                printed = tally.capped(session.printed) if self._discreet else session.printed
+                tally.notes[f"It printed: {printed}"] = None
         if not any(outcome.state == "ok" for outcome in tally.outcomes.values()):
             raise _all_failed(tally)
-        return self._finish(run_id, tally, seconds=session.seconds, peak=session.peak_memory_bytes)
+        tally.seconds, tally.peak_memory_bytes = session.seconds, session.peak_memory_bytes
+        return tally
+
+    @property
+    def _discreet(self) -> bool:
+        return self.split.hidden and not self.frank
 
     def _count(self, item: Item, reply: Reply, tally: Tally, writer: PredictionWriter) -> None:
         """Score one reply, keep its prediction, and write down what became of the clip."""
@@ -156,12 +192,12 @@ class Grader:
             group=clip.group,
             state="failed" if reply.prediction is None else "ok",
             verdict=reply.verdict or "",
-            message=reply.message,
+            message=tally.capped(reply.message) if self._discreet else reply.message,
             seconds=reply.seconds,
             score=float(scores["score"]),
         )
 
-    def _finish(self, run_id: str, tally: Tally, *, seconds: float, peak: int | None) -> RunRecord:
+    def _finish(self, run_id: str, tally: Tally) -> RunRecord:
         clips = [clip for clip in self.split.clips if clip.id in tally.scores]
         if not clips:
             raise InstructorError(f"No clip of {self.split.data} can be read: {'; '.join(tally.notes)}")
@@ -173,14 +209,21 @@ class Grader:
             outcomes=[tally.outcomes[clip.id] for clip in clips if clip.id in tally.outcomes],
             score=score,
             notes=tuple(tally.notes),
-            seconds=seconds,
-            peak_memory_bytes=peak,
+            seconds=tally.seconds,
+            peak_memory_bytes=tally.peak_memory_bytes,
         )
         return self.store.run(run_id)
 
     def _failed(self, run_id: str, error: SubmissionError) -> RunRecord:
-        self.store.finish(run_id, state="failed", verdict=error.verdict, reason=str(error))
+        reason = _shortened(str(error)) if self._discreet else str(error)
+        self.store.finish(run_id, state="failed", verdict=error.verdict, reason=reason)
         return self.store.run(run_id)
+
+
+def _shortened(message: str) -> str:
+    """Its beginning and its end, where a traceback has its place and its error."""
+    half = MESSAGE_LENGTH // 2 - 2
+    return message if len(message) <= MESSAGE_LENGTH else f"{message[:half]} … {message[-half:]}"
 
 
 def _batches(split: Split, notes: dict[str, None]) -> Iterator[list[Item]]:

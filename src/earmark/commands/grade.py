@@ -73,7 +73,11 @@ def check(
     [(path, name)] = resolve([folder], task)
     with tempfile.TemporaryDirectory(prefix="earmark-check-") as scratch:
         batch = Batch(
-            device=device_named(device), database=f"sqlite:///{scratch}/check.db", predictions=Path(scratch)
+            device=device_named(device),
+            database=f"sqlite:///{scratch}/check.db",
+            predictions=Path(scratch, "predictions"),
+            kept=Path(scratch, "kept"),
+            frank=True,
         )
         result = batch.grade(path, name, split="valid", data=data)
         if as_json:
