@@ -15,11 +15,10 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from earmark.submissions.limits import Limits
 
@@ -56,7 +55,8 @@ def create(limits: Limits) -> Group | None:
         sweep(parents)
         with suppress(OSError):  # the kernel has rules of its own on what may lie where
             return Folders.make(version, parents, limits)
-    return Scope.of(limits) if user_systemd() else None
+    tree = user_systemd()
+    return Scope.of(tree, limits) if tree else None
 
 
 @dataclass
@@ -146,41 +146,45 @@ def sweep(parents: list[Path]) -> None:
                     folder.rmdir()
 
 
-def writable_parents(proc: Path = PROC) -> tuple[str, list[Path]]:
+def writable_parents() -> tuple[str, list[Path]]:
     """The version and the folders in which this process may make groups, memory's first; none if it may not."""
-    mounted = {kind: _own_folder(proc, kind) for kind in ("memory", "pids", "v2")}
-    memory, pids, unified = mounted["memory"], mounted["pids"], mounted["v2"]
-    if memory and pids:
-        parents = [memory[1], pids[1]]
+    own = own_groups()
+    if "memory" in own and "pids" in own:
+        parents = [own["memory"].folder, own["pids"].folder]
         return "v1", parents if all(map(_may_join, parents)) else []
-    if unified:
-        mount, own = unified
-        for folder in (own, *own.parents):
-            if folder.is_relative_to(mount) and _hands_down(folder) and _may_join(folder):
-                return "v2", [folder]
+    if "v2" in own:
+        folder, mount = own["v2"].folder, own["v2"].mount
+        for parent in (folder, *folder.parents):
+            if parent.is_relative_to(mount) and _hands_down(parent) and _may_join(parent):
+                return "v2", [parent]
     return "v2", []
 
 
-def _own_folder(proc: Path, kind: str) -> tuple[Path, Path] | None:
-    """Where a controller of version 1, or "v2", is mounted, and there the group of this process."""
-    for kinds, mount, root in _mounts(proc):
-        if kind in kinds:
-            for line in (proc / "cgroup").read_text().splitlines():
-                _, names, place = line.split(":", 2)
-                if kind in (names.split(",") if names else ["v2"]):
-                    own = mount / os.path.relpath(place, root)
-                    return mount, own if ".." not in own.parts and own.is_dir() else mount
-    return None
+class Own(NamedTuple):
+    """The group that this process is in, in one of the kernel's trees, and where the tree begins."""
+
+    folder: Path
+    mount: Path
 
 
-def _mounts(proc: Path) -> Iterator[tuple[list[str], Path, str]]:
-    """For each mount of control groups what kinds it holds, where it is, and which group is its root."""
+def own_groups(proc: Path = PROC) -> dict[str, Own]:
+    """By "memory" and "pids" of version 1, and "v2", as far as they are mounted."""
+    places = {}
+    for line in (proc / "cgroup").read_text().splitlines():
+        _, kinds, place = line.split(":", 2)
+        places |= dict.fromkeys(kinds.split(",") if kinds else ["v2"], place)
+    own = {}
     for line in (proc / "mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
         root, mount = before.split()[3:5]
         system, _, options = after.split(" ", 2)
-        if system in ("cgroup", "cgroup2"):
-            yield (["v2"] if system == "cgroup2" else options.split(",")), Path(mount), root
+        kinds = {"cgroup": options.split(","), "cgroup2": ["v2"]}.get(system, [])
+        for kind in {"memory", "pids", "v2"} & {*kinds} & {*places}:
+            folder = Path(os.path.normpath(f"{mount}/{os.path.relpath(places[kind], root)}"))
+            # In a container it may lie outside of what is mounted: then the mount stands for it.
+            seen = folder.is_relative_to(mount) and folder.is_dir()
+            own[kind] = Own(folder if seen else Path(mount), Path(mount))
+    return own
 
 
 def _hands_down(folder: Path) -> bool:
@@ -205,11 +209,13 @@ class Scope:
     """A group that the user's systemd makes for one command, and removes when it is empty."""
 
     prefix: list[str]
+    tree: Path
     unit: str
     name: str = "systemd scope"
 
     @classmethod
-    def of(cls, limits: Limits) -> "Scope":
+    def of(cls, tree: Path, limits: Limits) -> "Scope":
+        """A scope with a name of its own in the kernel's tree of groups, with its limits."""
         unit = f"earmark-{os.getpid()}-{secrets.token_hex(4)}"
         properties = {
             "MemoryMax": limits.memory_bytes,
@@ -217,13 +223,12 @@ class Scope:
             "TasksMax": limits.processes + SPARE_PROCESSES,
         }
         options = [word for key, value in properties.items() for word in ("-p", f"{key}={value}")]
-        return cls([*_systemd_run(), f"--unit={unit}", *options, "--", *_without_bus()], unit)
+        return cls([*_systemd_run(), f"--unit={unit}", *options, "--", *_without_bus()], tree, unit)
 
     def killed_for_memory(self) -> bool:
         """What the kernel counts, while systemd has not yet removed the scope."""
-        unified = _own_folder(PROC, "v2")
         slices = f"user.slice/user-{os.getuid()}.slice/user@{os.getuid()}.service"
-        for events in unified[0].glob(f"{slices}/**/{self.unit}.scope/{KILLS['v2']}") if unified else ():
+        for events in self.tree.glob(f"{slices}/**/{self.unit}.scope/{KILLS['v2']}"):
             with suppress(OSError):
                 return _kills(events.read_text()) > 0
         return False
@@ -233,16 +238,18 @@ class Scope:
 
 
 @functools.cache
-def user_systemd() -> bool:
-    """Whether the user has a systemd that limits memory; asked once, by a scope around nothing."""
-    unified = _own_folder(PROC, "v2")
-    if unified is None or shutil.which("systemd-run") is None:
-        return False
+def user_systemd() -> Path | None:
+    """The kernel's tree in which the user's systemd limits memory, if so; asked once, by a scope of nothing."""
+    own = own_groups()
+    if "v2" not in own or shutil.which("systemd-run") is None:
+        return None
+    tree = own["v2"].mount
     with suppress(OSError, subprocess.SubprocessError):
-        if "memory" in (unified[0] / "cgroup.controllers").read_text().split():
+        if "memory" in (tree / "cgroup.controllers").read_text().split():
             tried = [*_systemd_run(), "-p", "MemoryMax=1G", "--", "true"]
-            return subprocess.run(tried, capture_output=True, timeout=5, check=False).returncode == 0
-    return False
+            subprocess.run(tried, capture_output=True, timeout=5, check=True)
+            return tree
+    return None
 
 
 BUS = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
