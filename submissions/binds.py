@@ -23,12 +23,13 @@ class Bind:
     dest: Path
 
 
-def binds(submission: Path) -> list[Bind]:
+def binds(submission: Path, system: Iterable[str] = ()) -> list[Bind]:
     """System, interpreter, packages, worker and submission; sources resolved, none within another's place.
 
+    `system`: places of the system beyond those that every sandbox has.
     Raises OurFault for an interpreter whose prefix is the whole machine or somebody's whole home.
     """
-    found = [Bind(Path(place).resolve(), Path(place)) for place in SYSTEM if Path(place).exists()]
+    found = [Bind(Path(place).resolve(), Path(place)) for place in (*SYSTEM, *system) if Path(place).exists()]
     for place in map(Path, ROOT_FOLDERS):
         if place.is_dir() and not place.is_symlink():
             found += [Bind(place, place)]

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from earmark.submissions import cgroup, landlock, landlocked, seccomp
+from earmark.submissions.gpu import gpu_named
 from earmark.submissions.sandbox import Seal, command, environment, threads_and_device, worker_command
 
 ENDING_SECONDS = 5.0
-TIDYING_SECONDS = 30.0
-"""For a keeper, which has a folder to delete."""
+KEEPER_SECONDS = 30.0
+"""For a keeper, which does the ending itself, among all that it is to end."""
 Pipes = tuple[int, int, int]
 """The worker's ends: requests, replies, prints."""
 
@@ -30,7 +31,7 @@ class Launched:
     root: Path | None = None
     """Where that process' root folder is seen from outside."""
     kept: Path | None = None
-    """The folder of a worker with a keeper, which on SIGTERM ends all that the worker started."""
+    """Its own folder where it has a keeper, which on SIGTERM ends all that the worker started."""
     group: cgroup.Group | None = None
     isolation: str = "none"
     """What keeps it apart, in words, such as "bubblewrap, cgroup v1"."""
@@ -48,14 +49,14 @@ class Launched:
     def close(self) -> None:
         """After kill: return when no process of it is left."""
         try:
-            self.process.wait(ENDING_SECONDS if self.kept is None else TIDYING_SECONDS)
+            self.process.wait(ENDING_SECONDS if self.kept is None else KEEPER_SECONDS)
         except subprocess.TimeoutExpired:  # bubblewrap hangs: what it watched over is dead already
             self.process.kill()
             self.process.wait()
         if self.init is not None:
             os.close(self.init)
             self.init = None
-        if self.kept is not None and self.kept.exists():  # the keeper did not come to it
+        if self.kept is not None:
             landlocked.remove(str(self.kept))
         if self.group is not None:
             self.group.close()
@@ -81,7 +82,7 @@ def launch(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
 def _start_bubblewrap(submission: Path, seal: Seal, pipes: Pipes, prefix: list[str]) -> Launched:
     filter_read, filter_write = os.pipe()
     info_read, info_write = os.pipe()
-    os.write(filter_write, seccomp.build())
+    os.write(filter_write, seccomp.build(gpu=gpu_named(seal.device) is not None))
     os.close(filter_write)
     try:
         argv = command(submission, seal, seccomp_fd=filter_read, info_fd=info_write)
@@ -117,6 +118,8 @@ def _start_plain(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
     worker = Path(__file__).resolve().with_name("worker.py")
     argv = worker_command(worker, submission, seal.limits, sealed=False)
     environment = os.environ | threads_and_device(seal.device)
+    if gpu := gpu_named(seal.device):
+        environment["CUDA_VISIBLE_DEVICES"] = gpu.name
     return Launched(_popen(argv, pipes, env=environment, cwd=tempfile.gettempdir()))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from earmark.submissions import protocol
 from earmark.submissions.errors import OurFault, SubmissionError, legible
+from earmark.submissions.gpu import GpuWatch, gpu_named
 from earmark.submissions.launch import launch
 from earmark.submissions.memory import MemoryWatch
 from earmark.submissions.pipe import PIPE_BYTES, Incoming, encoded, open_pipe, write
@@ -44,6 +45,10 @@ class Worker:
         watched = self._launched.process.pid
         self._watch = MemoryWatch(watched, seal.limits.memory_bytes, self._launched.kill, self._launched.root)
         self._watch.start()
+        gpu = gpu_named(seal.device)
+        self._gpu_watch = gpu and GpuWatch(gpu, seal.limits.gpu_memory_bytes, self._launched.kill)
+        if self._gpu_watch:
+            self._gpu_watch.start()
 
     @property
     def isolation(self) -> str:
@@ -140,6 +145,11 @@ class Worker:
             return SubmissionError(
                 "memory limit", f"{used} MiB of memory were used; {limit} MiB are allowed."
             )
+        if self._gpu_watch and self._gpu_watch.over:
+            taken, allowed = self._gpu_watch.peak >> 20, (self._gpu_watch.limit or 0) >> 20
+            return SubmissionError(
+                "memory limit", f"{taken} MiB of the GPU's memory were used; {allowed} MiB are allowed."
+            )
         group = self._launched.group
         if group is not None and group.killed_for_memory():
             return SubmissionError(
@@ -175,6 +185,8 @@ class Worker:
             return
         self._launched.kill()
         self._watch.stop()
+        if self._gpu_watch:
+            self._gpu_watch.stop()
         self._launched.close()
         for fd in (self._requests, self._replies, self._prints, self._ended):
             if fd >= 0:

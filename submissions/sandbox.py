@@ -21,6 +21,7 @@ from typing import Literal
 
 from earmark.submissions.binds import SUBMISSION, WORKER, Bind, binds, links, masked
 from earmark.submissions.errors import OurFault
+from earmark.submissions.gpu import SYSTEM, gpu_named
 from earmark.submissions.limits import Limits
 
 Isolation = Literal["bubblewrap", "landlock", "none"]
@@ -28,7 +29,6 @@ Isolation = Literal["bubblewrap", "landlock", "none"]
 NOBODY = 65534
 STAGES = ("/media", "/srv", "/mnt", "/opt")
 """Folders that every Linux has, one of which root covers, in its own mount namespace, to stage sources on."""
-NVIDIA_NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia0")
 OPEN_FILES = 1024
 
 INSTALL = (
@@ -90,7 +90,7 @@ def command(submission: Path, seal: Seal, *, seccomp_fd: int, info_fd: int) -> l
     {"child-pid": …}, to `info_fd`. Raises OurFault where the machine can't seal it.
     """
     bwrap = find_bwrap()
-    bound = [*binds(submission), *seal.also]
+    bound = [*binds(submission, SYSTEM if seal.device != "cpu" else ()), *seal.also]
     covers = masked(bound, seal.mask, seal.hide)
     inside = [*_inside(seal, covers), "--seccomp", str(seccomp_fd), "--info-fd", str(info_fd)]
     inside += ["--", *worker_command(WORKER / "worker.py", SUBMISSION, seal.limits, sealed=True)]
@@ -126,8 +126,9 @@ def _namespaces(bwrap: Path, limits: Limits) -> list[str]:
 
 def _inside(seal: Seal, covers: Sequence[Bind]) -> list[str]:
     argv = ["--size", str(seal.limits.scratch_bytes), "--tmpfs", "/dev/shm"]  # noqa: S108
-    for node in devices(seal.device):
-        argv += ["--dev-bind", node, node]
+    if gpu := gpu_named(seal.device):
+        for node in gpu.nodes():
+            argv += ["--dev-bind", node, f"/dev/{Path(node).name}"]
     for cover in covers:
         if cover.source.is_dir():
             argv += ["--size", "4096", "--tmpfs", str(cover.dest), "--remount-ro", str(cover.dest)]
@@ -138,11 +139,6 @@ def _inside(seal: Seal, covers: Sequence[Bind]) -> list[str]:
     for name, value in environment(seal.device).items():
         argv += ["--setenv", name, value]
     return argv
-
-
-def devices(device: str) -> list[str]:
-    """The device files of a GPU that CUDA needs; none for the CPU."""
-    return [node for node in NVIDIA_NODES if Path(node).exists()] if device != "cpu" else []
 
 
 def threads_and_device(device: str) -> dict[str, str]:

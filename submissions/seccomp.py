@@ -25,7 +25,10 @@ NAMESPACES = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: they end in an empty network namespace, and CUDA opens them."""
+AF_UNIX = 1
 F_SETLEASE = 1024
+NEEDED_BY_CUDA = ("memfd_create",)
+"""Without it cuInit fails with error 304."""
 SOCK_DGRAM = 2
 PR_SET_DUMPABLE = 4
 TERMINAL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
@@ -133,7 +136,8 @@ UNOPENED = "changes files of the user that it need not open"
 
 SHARED = (
     Denied("socket", 41, 198, NETWORK),
-    Denied("socketpair", 53, 199, "a pair of datagram sockets can send elsewhere", bits=SOCK_DGRAM),
+    Denied("socketpair", 53, 199, NETWORK, unless=(AF_UNIX,)),
+    Denied("socketpair", 53, 199, "one of a pair can send elsewhere", argument=1, bits=SOCK_DGRAM),
     Denied("shmat", 30, 196, IPC),
     Denied("shmctl", 31, 195, IPC),
     Denied("semget", 64, 190, IPC),
@@ -177,10 +181,11 @@ SHARED = (
 )
 
 
-def build(machine: str | None = None, *, shared: bool = False) -> bytes:
+def build(machine: str | None = None, *, shared: bool = False, gpu: bool = False) -> bytes:
     """The filter, as an array of struct sock_filter, for this machine or for `machine` (x86_64, aarch64).
 
-    `shared`: for a process in the namespaces of everybody, where SHARED is denied too. Raises OurFault for
+    `shared`: for a process in the namespaces of everybody, where SHARED is denied too. `gpu`: what CUDA needs
+    is allowed. Raises OurFault for
     another architecture.
     """
     machine = machine or platform.machine()
@@ -193,7 +198,7 @@ def build(machine: str | None = None, *, shared: bool = False) -> bytes:
         code += [_op(JUMP_AT_LEAST, NEWEST + 1, otherwise=1), _op(RETURN, FAIL | errno.ENOSYS)]
     for rule in DENIED + SHARED if shared else DENIED:
         number: int | None = getattr(rule, machine)
-        if number is not None:
+        if number is not None and not (gpu and rule.name in NEEDED_BY_CUDA):
             code += _rule(rule, number)
     return b"".join([*code, _op(RETURN, ALLOW)])
 

@@ -16,8 +16,9 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from earmark.submissions.binds import WORKER, Bind
-from earmark.submissions.errors import VERDICTS, SubmissionError, legible
+from earmark.submissions.errors import VERDICTS, OurFault, SubmissionError, legible
 from earmark.submissions.form import Answer, check
+from earmark.submissions.gpu import gpu_named
 from earmark.submissions.limits import Limits
 from earmark.submissions.process import Worker
 from earmark.submissions.sandbox import Isolation, Seal
@@ -79,6 +80,10 @@ class Session(AbstractContextManager["Session"]):
         self.isolation: str = isolation
         """What keeps the worker apart, in words, such as "bubblewrap, cgroup v1"; exact once one started."""
         self._seal = Seal(limits, isolation, device, tuple(mask), tuple(hide), tuple(also))
+        self.gpu_trouble = ""
+        """What was wrong with the GPU after the session; empty if nothing."""
+        self._gpu = gpu_named(device)
+        self._gpu_used = None if self._gpu is None else self._gpu.used_bytes()
         self._worker: Worker | None = None
         self._peak = 0
         self._deaths = 0
@@ -90,14 +95,18 @@ class Session(AbstractContextManager["Session"]):
         if self._seal.isolation != "none" and (compiled := numba_cache(self.submission)):
             also = (*self._seal.also, Bind(compiled, WORKER / COMPILED))
             self._seal = replace(self._seal, also=also)
+        if self._gpu and (trouble := self._gpu.trouble()):
+            raise OurFault(f"GPU {self._gpu.number} is of no use now: {trouble}. Restart it, or use another.")
         self._timed(self._start)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the worker and all that it started."""
+        """End the worker and all that it started, and see what that leaves of the GPU."""
         self._stop()
+        if self._gpu:
+            self.gpu_trouble = self._gpu.trouble(self._gpu_used)
 
     @property
     def peak_memory_bytes(self) -> int:

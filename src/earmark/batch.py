@@ -20,19 +20,26 @@ from earmark.scores import scorer_hash
 from earmark.shelf import baselines, load_task
 from earmark.splits import EMBEDDED, open_split
 from earmark.submissions.folder import DECLARATION, open_submission, read_declaration
+from earmark.submissions.gpu import gpu_named
 from earmark.submissions.sandbox import Isolation
-
-DEVICES = ("auto", "cpu", "cuda")
 
 
 def device_named(device: str) -> str:
-    """The device to use, cpu or cuda; auto is cuda where the machine has an NVIDIA GPU."""
-    if device not in DEVICES:
-        raise InstructorError(f"--device is one of {', '.join(DEVICES)}: got {device!r}.")
-    there = Path("/dev/nvidia0").exists()
-    if device == "cuda" and not there:
-        raise InstructorError("--device cuda: this machine has no /dev/nvidia0. Use --device cpu or auto.")
-    return "cuda" if there and device != "cpu" else "cpu"
+    """The device to use, "cpu" or "cuda:N"; auto is the first NVIDIA GPU where the machine has one."""
+    gpu = gpu_named("cuda" if device == "auto" else device)
+    if device not in ("auto", "cpu") and gpu is None:
+        raise InstructorError(
+            f"--device is auto, cpu, cuda or cuda:N for the GPU of that number: got {device!r}."
+        )
+    if device == "cpu" or gpu is None:
+        return "cpu"
+    try:
+        gpu.nodes()
+    except OurFault as fault:
+        if device == "auto":
+            return "cpu"
+        raise InstructorError(f"--device {device}: {fault} Use --device cpu or auto.") from None
+    return f"cuda:{gpu.number}"
 
 
 def resolve(folders: list[Path], task: str | None) -> list[tuple[Path, str]]:

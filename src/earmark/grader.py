@@ -170,6 +170,8 @@ class Grader:
             if session.printed:
                 printed = tally.capped(session.printed) if self._discreet else session.printed
                 tally.notes[f"It printed: {printed}"] = None
+        if session.gpu_trouble:
+            tally.notes[f"It left the GPU in a state in which {session.gpu_trouble}."] = None
         if not any(outcome.state == "ok" for outcome in tally.outcomes.values()):
             raise _all_failed(tally)
         tally.seconds, tally.peak_memory_bytes = session.seconds, session.peak_memory_bytes
