@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from earmark.batch import device_named
@@ -143,3 +144,48 @@ def test_a_gpu_that_hangs_is_given_up(monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", hang)
     assert "does not answer" in gpu.computes(Gpu(0))
+
+
+needs_gpu = pytest.mark.skipif(not Path("/dev/nvidia0").exists(), reason="needs an NVIDIA GPU and its driver")
+HONEST = """
+import torch
+def predict():
+    return (torch.ones(64, 64, device="cuda") @ torch.ones(64, 64, device="cuda"))[0, :1].cpu().numpy()
+"""
+BAD = [
+    ("torch.cuda._sleep(1 << 50); torch.cuda.synchronize()", "time limit"),
+    ("torch.zeros(2, device='cuda')[torch.tensor([10**6], device='cuda')].cpu()", "crashed"),
+    ("torch.empty(1 << 62, dtype=torch.uint8, device='cuda')", "crashed"),
+    (
+        "torch.empty(3 << 30, dtype=torch.uint8, device='cuda').fill_(1); import time; time.sleep(10)",
+        "memory limit",
+    ),
+]
+
+
+def ask_gpu(folder, code):
+    folder.mkdir(exist_ok=True)
+    (folder / "predict.py").write_text(code)
+    limits = Limits(startup_seconds=120, clip_seconds=20, memory_bytes=16 << 30, gpu_memory_bytes=2 << 30)
+    with Session(folder, limits=limits, device="cuda:0") as session:
+        [reply] = session.predict([{}], [np.zeros(1, np.float32)])
+    return session, reply
+
+
+@needs_gpu
+@pytest.mark.system("bubblewrap")
+def test_a_model_computes_on_the_gpu_in_the_sandbox(tmp_path):
+    session, reply = ask_gpu(tmp_path / "honest", HONEST)
+    assert reply.prediction is not None, reply.message
+    assert reply.prediction.tolist() == [64.0]
+    assert session.gpu_trouble == ""
+
+
+@needs_gpu
+@pytest.mark.system("bubblewrap")
+@pytest.mark.parametrize(("body", "verdict"), BAD)
+def test_what_one_submission_does_to_the_gpu_is_not_the_next_ones_failure(tmp_path, body, verdict):
+    session, reply = ask_gpu(tmp_path / "bad", f"import torch\\ndef predict():\\n    {body}\\n")
+    assert reply.verdict == verdict
+    assert session.gpu_trouble == ""
+    test_a_model_computes_on_the_gpu_in_the_sandbox(tmp_path)
