@@ -107,6 +107,9 @@ DENIED = (
     Denied(
         "fcntl", 72, 25, "a lease on a shared file makes its next writer wait", argument=1, equals=F_SETLEASE
     ),
+    Denied(
+        "flock", 73, 32, "a lock on a shared file makes others wait; HDF5 goes on without one", errno.ENOSYS
+    ),
     Denied("fanotify_init", 300, 262, "watches other processes' files"),
     Denied("quotactl", 179, 60, MACHINE),
     Denied("quotactl_fd", 443, 443, MACHINE),
