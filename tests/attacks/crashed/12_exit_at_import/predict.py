@@ -1,0 +1,5 @@
+"""Row 12: leave with success while being imported."""
+
+import sys
+
+sys.exit(0)

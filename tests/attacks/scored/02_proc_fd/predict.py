@@ -1,0 +1,27 @@
+"""Row 2: list and open what the parent and the grader have open."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+FACTS = json.loads(Path(__file__).with_name("facts.json").read_text())
+MARK = re.compile(rb"earmark-canary-[0-9a-f]{16}")
+PIDS = {os.getppid(), 1, FACTS["grader"], *(int(p.name) for p in Path("/proc").glob("[0-9]*"))}
+FOUND = []
+for pid in PIDS - {os.getpid()}:
+    try:
+        links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        continue
+    FOUND += [link for link in links if not link.startswith(("pipe:", "/dev/null", "anon_inode:"))]
+
+
+def predict(audio, sr, classes):
+    if FOUND:
+        print(FOUND, flush=True)
+        raise RuntimeError(f"got through: {FOUND}")
+    heard = "loud" if np.abs(audio).max() > 0.5 else "quiet"
+    return np.array([name == heard for name in classes], np.float32)

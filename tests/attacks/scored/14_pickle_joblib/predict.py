@@ -1,0 +1,18 @@
+"""Row 14: a .joblib that runs code when it is loaded: here it may, in the grader never."""
+
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+HERE = Path(__file__).parent
+joblib.load(HERE / "weights.joblib")
+FOUND = []
+
+
+def predict(audio, sr, classes):
+    if FOUND:
+        print(FOUND, flush=True)
+        raise RuntimeError(f"got through: {FOUND}")
+    heard = "loud" if np.abs(audio).max() > 0.5 else "quiet"
+    return np.array([name == heard for name in classes], np.float32)

@@ -1,0 +1,17 @@
+"""Row 14: a .npy that runs code when it is loaded: here it may, in the grader never."""
+
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+np.load(HERE / "weights.npy", allow_pickle=True)
+FOUND = []
+
+
+def predict(audio, sr, classes):
+    if FOUND:
+        print(FOUND, flush=True)
+        raise RuntimeError(f"got through: {FOUND}")
+    heard = "loud" if np.abs(audio).max() > 0.5 else "quiet"
+    return np.array([name == heard for name in classes], np.float32)

@@ -1,0 +1,154 @@
+"""Every hostile program in the folders beside this file is graded; its folder's name is what it must get.
+
+scored: it answers honestly, and gets the honest score exactly; a program that got at anything says so and
+answers wrongly. blank: it answers nothing and tries to be given more. Any other folder is a verdict.
+"""
+
+import os
+import pickle
+import re
+import socket
+import zipfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earmark.submissions.errors import VERDICTS
+
+pytestmark = pytest.mark.system("bubblewrap")
+
+HERE = Path(__file__).parent
+PROGRAMS = sorted(path.parent.relative_to(HERE) for path in HERE.glob("*/*/predict.py"))
+SHOWN_BYTES = 1 << 16
+"""What the author of a run may see of it at most, pages and tables and all."""
+
+NOT_HERE = {
+    (5, "GPU memory remnants"): "needs a GPU; submissions/gpu.py's own tests hold what can be held without",
+    (23, "GPU out of memory"): "needs a GPU",
+    (24, "hang in a CUDA kernel"): "needs a GPU",
+    (24, "poisoned CUDA context"): "needs a GPU",
+    (24, "MPS daemon left behind"): "needs a GPU",
+}
+"""(row, variant) -> why no test on this machine can exercise it."""
+
+
+class Wins:
+    """A pickle that leaves a trace in the environment of the process that reads it."""
+
+    def __reduce__(self):
+        return eval, ("__import__('os').environ.update(EARMARK_ATTACKED='yes')",)
+
+
+def put_socket(folder: Path) -> None:
+    """By way of a short path: a socket's has an end."""
+    with socket.socket(socket.AF_UNIX) as there:
+        short = Path(f"/proc/self/fd/{(fd := os.open(folder, os.O_RDONLY))}")
+        there.bind(str(short / "weights.npy"))
+        os.close(fd)
+
+
+def put_keras(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "weights.keras", "w") as archive:
+        archive.writestr("weights.pkl", pickle.dumps(Wins()))
+
+
+def put_pt(folder: Path) -> None:
+    """As torch.save writes it, without importing torch."""
+    with zipfile.ZipFile(folder / "weights.pt", "w") as archive:
+        archive.writestr("weights/data.pkl", pickle.dumps(Wins(), protocol=2))
+        archive.writestr("weights/version", "3\n")
+
+
+def put_files(folder: Path) -> None:
+    for number in range(10_001):
+        (folder / f"{number}.txt").touch()
+
+
+BY_HAND = {
+    "04_symlink_in_the_folder": lambda folder: (folder / "weights.npy").symlink_to("/etc/shadow"),
+    "04_fifo_in_the_folder": lambda folder: os.mkfifo(folder / "weights.npy"),
+    "04_socket_in_the_folder": put_socket,
+    "14_pickle_pkl": lambda folder: (folder / "weights.pkl").write_bytes(pickle.dumps(Wins())),
+    "14_pickle_joblib": lambda folder: (folder / "weights.joblib").write_bytes(pickle.dumps(Wins())),
+    "14_pickle_pt": put_pt,
+    "14_pickle_npy": lambda folder: np.save(folder / "weights.npy", np.array([Wins()]), allow_pickle=True),
+    "14_pickle_keras": put_keras,
+    "23_large_folder": lambda folder: (folder / "weights.npz").write_bytes(bytes(2 << 20)),
+    "23_many_files": put_files,
+}
+"""What a program's folder must hold that can't be kept under version control."""
+
+
+def row_of(program: Path) -> int:
+    return int(program.name[:2])
+
+
+def limits_for(verdict: str, limits):
+    """Tight limits for a program that is to run into them: sooner is as good as later."""
+    if verdict == "time limit":
+        return replace(limits, startup_seconds=4, clip_seconds=0.1, split_seconds=15)
+    if verdict == "memory limit":
+        return replace(limits, memory_bytes=192 << 20)
+    return limits
+
+
+def blank_score(victim) -> float:
+    return victim.grader.reference().score.value
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+def test_an_attack_gets_its_verdict_and_nothing_else(victim, oracle, leaver, program, tmp_path):
+    expected = program.parts[0].replace("_", " ")
+    limits = limits_for(expected, victim.grader.task.limits)
+    if row_of(program) == 5:
+        victim.grade(leaver)
+    folder = hand_in(victim, program)
+    before = victim.traces()
+    graded = victim.grade(folder, limits)
+    assert graded.seconds < limits.split_seconds + 10
+    if expected in ("scored", "blank"):
+        assert graded.run.state == "scored", (graded.run.verdict, graded.run.reason)
+        assert graded.verdicts == set(), graded.outcomes[0].message
+        assert graded.run.score.value == (
+            oracle.run.score.value if expected == "scored" else blank_score(victim)
+        )
+    else:
+        assert graded.run.state == "failed", graded.run.state
+        assert (graded.run.verdict, graded.run.score) == (expected, None), graded.run.reason
+    visible = victim.visible(graded, tmp_path / "site")
+    assert [name for name, token in victim.canaries.items() if token.encode() in visible] == []
+    assert len(visible) < SHOWN_BYTES
+    assert victim.heard() == []
+    assert victim.traces() == before
+    assert victim.held.decode() == victim.canaries["memory"]
+    after = victim.grade(victim.hand_ins / "oracle")
+    assert after.run.score == replace(oracle.run.score, created=after.run.score.created)
+    assert answers(after) == answers(oracle)
+
+
+def hand_in(victim, program: Path) -> Path:
+    folder = victim.hand_in(str(program), HERE / program)
+    if program.name in BY_HAND:
+        BY_HAND[program.name](folder)
+    return folder
+
+
+def answers(graded):
+    return [(out.clip_id, out.state, out.verdict, out.score) for out in graded.outcomes]
+
+
+def test_every_row_is_a_program_or_a_test_or_says_why_not():
+    tests = "".join(path.read_text() for path in HERE.glob("test_*.py"))
+    rows = Counter(map(row_of, PROGRAMS))
+    rows += Counter(map(int, re.findall(r"^def test_row_(\d+)_", tests, flags=re.MULTILINE)))
+    rows += Counter(row for row, _ in NOT_HERE)
+    assert set(rows) == set(range(1, 38))
+    assert all(NOT_HERE.values())
+
+
+def test_a_folder_is_named_for_a_verdict():
+    verdicts = {"scored", "blank", *(verdict.replace(" ", "_") for verdict in VERDICTS)}
+    assert {program.parts[0] for program in PROGRAMS} == verdicts

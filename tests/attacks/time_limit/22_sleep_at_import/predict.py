@@ -1,0 +1,5 @@
+"""Row 22: sleep before there is anything to ask."""
+
+import time
+
+time.sleep(1000)

@@ -1,0 +1,5 @@
+"""Row 27: answer None."""
+
+
+def predict(audio, sr, classes):
+    return None
