@@ -169,7 +169,7 @@ class Own(NamedTuple):
 
 def own_groups(proc: Path = PROC) -> dict[str, Own]:
     """By "memory" and "pids" of version 1, and "v2", as far as they are mounted."""
-    places = {}
+    places: dict[str, str] = {}
     for line in (proc / "cgroup").read_text().splitlines():
         _, kinds, place = line.split(":", 2)
         places |= dict.fromkeys(kinds.split(",") if kinds else ["v2"], place)
@@ -178,8 +178,8 @@ def own_groups(proc: Path = PROC) -> dict[str, Own]:
         before, _, after = line.partition(" - ")
         root, mount = before.split()[3:5]
         system, _, options = after.split(" ", 2)
-        kinds = {"cgroup": options.split(","), "cgroup2": ["v2"]}.get(system, [])
-        for kind in {"memory", "pids", "v2"} & {*kinds} & {*places}:
+        mounted = {"cgroup": options.split(","), "cgroup2": ["v2"]}.get(system, [])
+        for kind in {"memory", "pids", "v2"} & {*mounted} & {*places}:
             folder = Path(os.path.normpath(f"{mount}/{os.path.relpath(places[kind], root)}"))
             # In a container it may lie outside of what is mounted: then the mount stands for it.
             seen = folder.is_relative_to(mount) and folder.is_dir()
