@@ -66,9 +66,17 @@ BOMBS = (
 def probe() -> list[Finding]:
     """Try everything in the real sandbox. Where there is none, that is the one finding."""
     try:
-        return [*_attempts(), *(_bomb(*bomb) for bomb in BOMBS)]
+        return [_start(), *_attempts(), *(_bomb(*bomb) for bomb in BOMBS)]
     except OurFault as fault:
         return [Finding("start a sandbox", holds=False, detail=str(fault))]
+
+
+def _start() -> Finding:
+    """What keeps a submission apart on this machine. Raises OurFault where nothing does."""
+    with tempfile.TemporaryDirectory(prefix="earmark-probe-") as folder:
+        Path(folder, "predict.py").write_text("def predict(): return 0", encoding="utf-8")
+        with Session(Path(folder), limits=LIMITS) as session:
+            return Finding("start a sandbox", holds=True, detail=session.isolation)
 
 
 def _attempts() -> Iterator[Finding]:

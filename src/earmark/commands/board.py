@@ -100,6 +100,8 @@ def doctor() -> None:
     from rich.table import Table
 
     from earmark import course
+    from earmark.batch import device_named
+    from earmark.submissions.gpu import gpu_named
     from earmark.submissions.probe import probe
 
     findings = probe()
@@ -111,6 +113,8 @@ def doctor() -> None:
     console = Console()
     console.print(table)
     console.print(f"course folder: {course.folder()}", highlight=False, soft_wrap=True)
-    gpu = "there" if Path("/dev/nvidia0").exists() else "none here: submissions run on the CPU"
-    console.print(f"NVIDIA GPU: {gpu}", highlight=False)
-    raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)
+    device = device_named("auto")
+    gpu = gpu_named(device)
+    trouble = gpu.trouble() if gpu else ""
+    console.print(f"device: {device}{f', of no use now: {trouble}' if trouble else ''}", highlight=False)
+    raise typer.Exit(0 if not trouble and all(finding.holds for finding in findings) else 1)
