@@ -192,7 +192,8 @@ def test_a_prefix_that_is_a_home_is_refused(tmp_path, monkeypatch):
 def test_the_hostile_probe_finds_that_everything_holds():
     findings = probe.probe()
     assert [finding for finding in findings if not finding.holds] == []
-    assert len(findings) == len(probe.ATTEMPTS) + len(probe.BOMBS)
+    assert len(findings) == 1 + len(probe.ATTEMPTS) + len(probe.BOMBS)
+    assert findings[0].detail.startswith("bubblewrap")
 
 
 def test_the_probe_tries_what_it_lists():
