@@ -274,17 +274,6 @@ def test_user_namespaces_switched_off_are_refused_with_the_remedy(tmp_path):
     assert "OurFault: " in ran.stderr
 
 
-def test_only_the_needed_devices_of_a_gpu_are_given(monkeypatch, tmp_path):
-    nodes = [str(tmp_path / name) for name in ("nvidiactl", "nvidia0")]
-    Path(nodes[0]).touch()
-    Path(nodes[1]).touch()
-    monkeypatch.setattr(sandbox, "NVIDIA_NODES", (*nodes, str(tmp_path / "nvidia-uvm")))
-    assert sandbox.devices("cpu") == []
-    assert sandbox.devices("cuda") == nodes
-    assert environment("cpu")["CUDA_VISIBLE_DEVICES"] == ""
-    assert environment("cuda")["CUDA_VISIBLE_DEVICES"] == "0"
-
-
 @needs_bubblewrap
 def test_denied_calls_fail_in_the_sandbox(tmp_path):
     call = "(lambda c: [c.syscall(n, 0, 0, 0, 0), __import__('ctypes').get_errno()])"
