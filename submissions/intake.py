@@ -8,14 +8,18 @@ Programs are refused by their names' endings, as a submission is Python and weig
 (.so, .pyd) are let through: whatever they do, they do in the sandbox.
 """
 
+import re
 import shutil
+import tempfile
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from earmark.submissions.archive import MAX_ENTRIES, Member, explained, refused, too_large
 from earmark.submissions.errors import OurFault
-from earmark.submissions.folder import SKIPPED
+from earmark.submissions.folder import SKIPPED, Submission
+from earmark.submissions.kept import keep
 from earmark.submissions.tarred import NotATarError, tar_members
 from earmark.submissions.zipped import ThriftyFile, zip_members
 
@@ -44,6 +48,25 @@ SIGNATURES = (
     (b"\xff\xd8\xff", "a picture"), (b"RIFF", "a recording"), (b"#!", "a script"),
 )  # fmt: skip
 """How files begin that are no archive we open."""
+
+
+def take_in(path: Path, shelf: Path, *, max_bytes: int) -> Submission:
+    """Keep what was handed in, a folder or an archive of one, on `shelf`: the submission as it is kept there.
+
+    Raises SubmissionError as `unpack` and `keep` do.
+    """
+    if path.is_dir():
+        return keep(path, shelf, max_bytes=max_bytes)
+    shelf.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="draft-", dir=shelf) as draft:
+        folder = unpack(path, Path(draft, "unpacked"), max_bytes=max_bytes)
+        return replace(keep(folder, shelf, max_bytes=max_bytes), name=name_of(path))
+
+
+def name_of(path: Path) -> str:
+    """What a submission is called: its folder's name, or its archive's without the ending."""
+    name = path.resolve().name
+    return name if path.is_dir() else re.sub(r"(?<=.)(\.tar)?\.\w+$", "", name)
 
 
 def unpack(archive: Path, to: Path, *, max_bytes: int) -> Path:

@@ -43,7 +43,7 @@ def device_named(device: str) -> str:
 
 
 def resolve(folders: list[Path], task: str | None) -> list[tuple[Path, str]]:
-    """Each submission's folder with its task: `task`, else what its submission.yaml says.
+    """Each submission's folder or archive with its task: `task`, else what the folder's submission.yaml says.
 
     A name TASK/BASELINE that is no folder here is the built-in baseline. Raises InstructorError, before
     anything runs, for a folder that is not there or a task that nobody named.
@@ -56,9 +56,10 @@ def _resolve(folder: Path, task: str | None) -> tuple[Path, str]:
         known = baselines(folder.parts[0])
         if folder.parts[1] in known:
             return known[folder.parts[1]], task or folder.parts[0]
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "is not there"
-        raise InstructorError(f"{folder} {what}. A submission is a folder that has a predict.py.")
+    if not folder.exists():
+        raise InstructorError(
+            f"{folder} is not there. A submission is a folder that has a predict.py, or a zip or tar of one."
+        )
     declaration = folder / DECLARATION
     if task is None and declaration.is_file() and not declaration.is_symlink():
         try:
@@ -68,7 +69,7 @@ def _resolve(folder: Path, task: str | None) -> tuple[Path, str]:
             raise InstructorError(f"{folder}: {error} {hint}") from None
     if task is None:
         raise InstructorError(
-            f"{folder} does not say its task: add `task:` to its submission.yaml, or use --task."
+            f"{folder} does not say its task: use --task, or, for a folder, add `task:` to its submission.yaml."
         )
     load_task(task)
     return folder, task

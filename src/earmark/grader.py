@@ -23,7 +23,8 @@ from earmark.leaderboard.store import Store
 from earmark.predictions import PredictionWriter
 from earmark.scores import Item, read_items, score_item, score_run, scorer_hash
 from earmark.submissions.folder import Submission, check_origin
-from earmark.submissions.kept import check_unchanged, fingerprint, keep
+from earmark.submissions.intake import name_of, take_in
+from earmark.submissions.kept import check_unchanged, fingerprint
 from earmark.submissions.parameters import check_parameters
 from earmark.submissions.sandbox import Isolation
 from earmark.submissions.session import Reply, Session
@@ -80,7 +81,7 @@ class Grader:
     """The split is its author's own, so that all their code says is passed on."""
 
     def grade(self, folder: Path, progress: Progress = lambda _done, _all: None) -> RunRecord:
-        """Run a submission's folder on the split; returns the finished run, whatever became of it.
+        """Run a submission, a folder or an archive of one, on the split; returns the finished run, come what may.
 
         A fault of the student's is a failed run with its verdict. A fault of ours is an errored run that
         costs the student nothing, and is raised as OurFault.
@@ -88,11 +89,11 @@ class Grader:
         before = fingerprint(folder)
         limits = self.task.limits
         try:
-            submission = keep(folder, self.kept, max_bytes=limits.folder_bytes)
+            submission = take_in(folder, self.kept, max_bytes=limits.folder_bytes)
             check_origin(submission, limits)
             check_parameters(submission, limits, self.isolation)
         except SubmissionError as error:
-            run_id = self.store.begin(self._new_run(folder.resolve().name))
+            run_id = self.store.begin(self._new_run(name_of(folder)))
             return self._failed(run_id, error)
         run_id = self.store.begin(self._new_run(submission.name, submission))
         try:

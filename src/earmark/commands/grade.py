@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 Folders = Annotated[
-    list[Path], typer.Argument(help="Submissions: folders, or TASK/BASELINE for a built-in one.")
+    list[Path], typer.Argument(help="Submissions: folders, zips or tars of them, or TASK/BASELINE.")
 ]
 TaskName = Annotated[str | None, typer.Option("--task", help="Task; else the one in submission.yaml.")]
 Data = Annotated[str | None, typer.Option(help="A folder with a manifest.csv, or a data set's name.")]
@@ -54,7 +54,7 @@ def grade(
 
 
 def check(
-    folder: Annotated[Path, typer.Argument(help="Your submission's folder.")],
+    folder: Annotated[Path, typer.Argument(help="Your submission's folder, or a zip or tar of it.")],
     task: TaskName = None,
     data: Data = None,
     device: Device = "auto",
