@@ -46,7 +46,7 @@ class Incoming:
             return
         n_header, n_body = protocol.lengths(bytes(self._prefix), self.max_body)
         self.header = bytearray(n_header)
-        self.body = np.empty(n_body, np.uint8)
+        self.body = protocol.new_body(n_body)
         self._parts = [part for part in (memoryview(self.header), self.body.data) if part.nbytes]
 
 

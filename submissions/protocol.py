@@ -68,7 +68,7 @@ def _take_out(value: Any, arrays: list[NDArray[Any]]) -> Any:
     raise Malformed(f"a {type(value).__name__}")
 
 
-def lengths(prefix: bytes, max_body: int) -> tuple[int, int]:
+def lengths(prefix: bytes | bytearray, max_body: int) -> tuple[int, int]:
     """Lengths of the header and of the body, from a message's first PREFIX.size bytes.
 
     Raises Malformed for a header that is too long, OverflowError for a body longer than `max_body`: before
@@ -82,7 +82,18 @@ def lengths(prefix: bytes, max_body: int) -> tuple[int, int]:
     return header, body
 
 
-def decode(header: bytes, body: NDArray[np.uint8]) -> dict[str, Any]:
+def new_body(n_bytes: int) -> NDArray[np.uint8]:
+    """Room for a body, from a multiple of ALIGN on, and its arrays with it.
+
+    malloc puts a large block 16 bytes into a page. Of all places that is where AMD's processors copy slowest
+    from the kernel: measured here, 2.3 GB/s there and 8 GB/s anywhere else.
+    """
+    room = np.empty(n_bytes + ALIGN, np.uint8)
+    start = -room.__array_interface__["data"][0] % ALIGN
+    return room[start : start + n_bytes]
+
+
+def decode(header: bytes | bytearray, body: NDArray[np.uint8]) -> dict[str, Any]:
     """The header as sent, its arrays views of `body` (uint8). Raises Malformed and nothing else."""
     try:
         tree = json.loads(header)

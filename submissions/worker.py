@@ -17,6 +17,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
@@ -53,21 +54,26 @@ def load_protocol() -> ModuleType:
 class Pipe:
     """The grader's end of the talk: read a request, write a reply."""
 
-    def __init__(self, protocol: ModuleType, source: BinaryIO, sink: BinaryIO) -> None:
+    def __init__(self, protocol: ModuleType, source: FileIO, sink: BinaryIO) -> None:
         self.protocol, self.source, self.sink = protocol, source, sink
 
     def read(self) -> Message | None:
         """The next request; None when the grader has closed its end."""
-        prefix = self.source.read(self.protocol.PREFIX.size)
-        if len(prefix) < self.protocol.PREFIX.size:
+        prefix = bytearray(self.protocol.PREFIX.size)
+        if not self._fill(memoryview(prefix)):
             return None
         n_header, n_body = self.protocol.lengths(prefix, sys.maxsize)
-        header = self.source.read(n_header)
-        body = np.empty(n_body, np.uint8)
-        if n_body:
-            self.source.readinto(body.data)  # type: ignore[attr-defined]  # BufferedReader has it
+        header, body = bytearray(n_header), self.protocol.new_body(n_body)
+        if not (self._fill(memoryview(header)) and self._fill(body.data)):
+            return None
         request: Message = self.protocol.decode(header, body)
         return request
+
+    def _fill(self, part: memoryview) -> bool:
+        """Read until `part` is full; False if the input ends before."""
+        while part.nbytes and (n := self.source.readinto(part)):
+            part = part[n:]
+        return not part.nbytes
 
     def reply(self, request_id: int, message: Message) -> None:
         """Write a reply, or in its stead why it can't be sent, such as a dict of a million names."""
@@ -82,9 +88,9 @@ class Pipe:
         self.sink.flush()
 
 
-def take_pipe() -> tuple[BinaryIO, BinaryIO]:
+def take_pipe() -> tuple[FileIO, BinaryIO]:
     """Move requests and replies off the descriptors that a student's input() and print() use."""
-    source, sink = os.fdopen(os.dup(0), "rb", 1 << 20), os.fdopen(os.dup(1), "wb", 1 << 20)
+    source, sink = os.fdopen(os.dup(0), "rb", 0), os.fdopen(os.dup(1), "wb", 1 << 20)
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - descriptors are the matter here
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)

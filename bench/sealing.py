@@ -1,0 +1,145 @@
+"""What does sealing cost: at a worker's start-up, and on the pipe to it?
+
+    python bench/sealing.py [PAIRS [GIBIBYTES]]
+
+Start-up: seconds from starting a worker to its first answer, sealed and as a plain subprocess, in turn (31
+pairs unless told otherwise). Throughput: float32 audio (2 GiB) into a sealed worker that does not touch it,
+in items of 10.7 and of 1 MB, next to a bare pipe to a plain Python process. Round trip: a clip of one sample.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from earmark.submissions.limits import Limits
+from earmark.submissions.process import Worker
+from earmark.submissions.sandbox import Isolation, Seal
+
+PREDICT = "def predict(audio, sr): return 1.0\n"
+MAX_BODY = 1 << 16
+SECONDS = 60.0
+WARM_UP = 3
+ROUNDS = 3
+ROUND_TRIPS = 2000
+KINDS: tuple[Isolation, Isolation] = ("bubblewrap", "none")
+ITEM_BYTES = (10_700_000, 1_000_000)
+BARE = """
+import sys
+buffer = memoryview(bytearray(int(sys.argv[1])))
+source = open(0, "rb", 1 << 20)
+for _ in range(int(sys.argv[2])):
+    source.readinto(buffer)
+    sys.stdout.write(".")
+    sys.stdout.flush()
+"""
+
+
+@contextmanager
+def worker(submission: Path, isolation: Isolation) -> Iterator[Worker]:
+    """A worker that is ready to be asked."""
+    started = Worker(submission, Seal(Limits(), isolation))
+    try:
+        for word in ("started", "ready"):
+            assert started.exchange(None, seconds=SECONDS, max_body=0)[word]
+        yield started
+    finally:
+        started.close()
+
+
+def ask(worker: Worker, audio: np.ndarray) -> None:
+    """One clip's request and its reply."""
+    request = {"id": 1, "clips": [{"audio": audio, "sr": 44100}], "max_bytes": [MAX_BODY]}
+    reply = worker.exchange(request, seconds=SECONDS, max_body=MAX_BODY)
+    assert reply["answers"][0]["answer"] == 1
+
+
+def start_up(submission: Path, isolation: Isolation) -> float:
+    """Seconds from nothing to the first answer."""
+    start = time.perf_counter()
+    with worker(submission, isolation) as started:
+        ask(started, np.zeros(1, np.float32))
+        return time.perf_counter() - start
+
+
+def bare_rate(item: np.ndarray, n_items: int) -> float:
+    """GB/s through a pipe of the default size to a plain process that reads into one buffer and says so."""
+    argv = [sys.executable, "-c", BARE, str(item.nbytes), str(n_items)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1 << 20) as peer:
+        assert peer.stdin is not None
+        assert peer.stdout is not None
+        to_it, from_it = peer.stdin, peer.stdout
+
+        def send() -> None:
+            to_it.write(item.data)
+            to_it.flush()
+            from_it.read(1)
+
+        return rate(send, item, n_items)
+
+
+def rate(send: Callable[[], object], item: np.ndarray, n_items: int) -> float:
+    """GB/s of sending an item so many times."""
+    start = time.perf_counter()
+    for _ in range(n_items):
+        send()
+    return item.nbytes * n_items / (time.perf_counter() - start) / 1e9
+
+
+def measure_start_up(submission: Path, pairs: int) -> None:
+    times = np.array(
+        [[start_up(submission, kind) for kind in KINDS] for _ in range(WARM_UP + pairs)][WARM_UP:]
+    )
+    sealed, plain = np.median(times, axis=0) * 1e3
+    added = np.median(times[:, 0] - times[:, 1]) * 1e3
+    ratio = np.median(times[:, 0] / times[:, 1])
+    print(f"start-up, {pairs} pairs: sealed {sealed:.0f} ms, plain {plain:.0f} ms; in a pair")
+    print(f"  {added:.1f} ms more, {ratio:.2f}x (target: under 25 ms more)")
+
+
+def measure_throughput(submission: Path, n_bytes: int, gibibytes: float) -> None:
+    item = np.random.default_rng(0).normal(size=n_bytes // 4).astype(np.float32)
+    n_items = int(gibibytes * 2**30 / n_bytes)
+    with worker(submission, "bubblewrap") as started:
+        ask(started, item)
+        rates = np.array(
+            [
+                (rate(lambda: ask(started, item), item, n_items), bare_rate(item, n_items))
+                for _ in range(ROUNDS)
+            ]
+        )
+    sealed, bare = np.median(rates, axis=0)
+    ratio = np.median(rates[:, 0] / rates[:, 1])
+    print(f"{n_bytes / 1e6:g} MB items: sealed {sealed:.1f} GB/s, bare pipe {bare:.1f} GB/s", end="")
+    print(f", {ratio:.2f}x (target: 2 GB/s)")
+
+
+def measure_round_trip(submission: Path) -> None:
+    sample = np.zeros(1, np.float32)
+    with worker(submission, "bubblewrap") as started:
+        ask(started, sample)
+        rates = [rate(lambda: ask(started, sample), sample, ROUND_TRIPS) for _ in range(ROUNDS)]
+    seconds = sample.nbytes / 1e9 / statistics.median(rates)
+    print(f"round trip of one sample: {seconds * 1e6:.0f} µs")
+
+
+def main() -> None:
+    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 31
+    gibibytes = float(sys.argv[2]) if len(sys.argv) > 2 else 2.0
+    with tempfile.TemporaryDirectory(prefix="earmark-bench-") as folder:
+        submission = Path(folder)
+        (submission / "predict.py").write_text(PREDICT)
+        measure_start_up(submission, pairs)
+        for n_bytes in ITEM_BYTES:
+            measure_throughput(submission, n_bytes, gibibytes)
+        measure_round_trip(submission)
+
+
+if __name__ == "__main__":
+    main()
