@@ -16,7 +16,7 @@ from earmark.submissions.sandbox import Seal, command, environment, threads_and_
 
 ENDING_SECONDS = 5.0
 KEEPER_SECONDS = 30.0
-"""For a keeper, which does the ending itself, among all that it is to end."""
+"""For a keeper, which does the ending itself, among all that it is to end, and deletes their files."""
 Pipes = tuple[int, int, int]
 """The worker's ends: requests, replies, prints."""
 
@@ -56,7 +56,7 @@ class Launched:
         if self.init is not None:
             os.close(self.init)
             self.init = None
-        if self.kept is not None:
+        if self.kept is not None and self.kept.exists():  # the keeper was killed itself
             landlocked.remove(str(self.kept))
         if self.group is not None:
             self.group.close()
