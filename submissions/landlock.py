@@ -21,15 +21,13 @@ from earmark.submissions.binds import WORKER, Bind, binds, masked
 from earmark.submissions.errors import OurFault
 from earmark.submissions.sandbox import Seal, worker_command
 
-ABI = 6
-"""Of Linux 6.12, the first that keeps signals and abstract sockets in."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 ABOUT_MACHINE = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat")
 
 
 def available() -> bool:
     """Whether this kernel's landlock suffices."""
-    return landlocked.abi() >= ABI
+    return landlocked.abi() >= landlocked.ENOUGH
 
 
 def command(submission: Path, seal: Seal, folder: Path) -> list[str]:
@@ -73,8 +71,8 @@ def _check(seal: Seal) -> None:
         )
     if not available():
         raise OurFault(
-            f"no sandbox by landlock here: it takes version {ABI} of it (Linux 6.12), and this kernel has "
-            f"version {landlocked.abi()} (0: none, or not among the lsm= of the kernel's command line). "
+            f"no sandbox by landlock here: it takes version {landlocked.ENOUGH} of it (Linux 6.12), and "
+            f"this kernel has version {landlocked.abi()} (0: none, or not among the lsm= of the kernel's command line). "
             "Use bubblewrap, or a newer kernel."
         )
     if seal.device != "cpu":

@@ -25,6 +25,8 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 36, 22, 38
 SECCOMP_MODE_FILTER = 2
 QUERY_ABI = 1
+ENOUGH = 6
+"""The version of landlock, of Linux 6.12, that first keeps signals and abstract sockets in."""
 ALL_FILES, ALL_TCP, ABSTRACT_SOCKETS, SIGNALS = (1 << 16) - 1, 0b11, 0b01, 0b10
 """What landlock can withhold in ABI 6; what a rule does not give back is denied."""
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3

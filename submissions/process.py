@@ -15,7 +15,8 @@ from earmark.submissions.gpu import GpuWatch, gpu_named
 from earmark.submissions.launch import launch
 from earmark.submissions.memory import MemoryWatch
 from earmark.submissions.pipe import PIPE_BYTES, Incoming, encoded, open_pipe, write
-from earmark.submissions.sandbox import Seal, explain
+from earmark.submissions.refusal import explain
+from earmark.submissions.sandbox import Seal
 
 LOG_BYTES = 64 << 20
 """What a worker may print in its life."""

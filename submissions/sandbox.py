@@ -23,6 +23,7 @@ from earmark.submissions.binds import SUBMISSION, WORKER, Bind, binds, links, ma
 from earmark.submissions.errors import OurFault
 from earmark.submissions.gpu import SYSTEM, gpu_named
 from earmark.submissions.limits import Limits
+from earmark.submissions.refusal import not_installed
 
 Isolation = Literal["bubblewrap", "landlock", "none"]
 """What keeps a worker apart. The first is the rule; staff ask for the others by name."""
@@ -30,30 +31,6 @@ NOBODY = 65534
 STAGES = ("/media", "/srv", "/mnt", "/opt")
 """Folders that every Linux has, one of which root covers, in its own mount namespace, to stage sources on."""
 OPEN_FILES = 1024
-
-INSTALL = (
-    "apt install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora, RHEL), pacman -S bubblewrap "
-    "(Arch), or pip install 'earmark[sandbox]'"
-)
-CAUSES = {
-    "setting up uid map: Permission denied": (
-        "AppArmor forbids user namespaces (Ubuntu 24.04 and later). As root: apt install apparmor-profiles, "
-        "copy /usr/share/apparmor/extra-profiles/bwrap-userns-restrict to /etc/apparmor.d/ and run "
-        "apparmor_parser -r on it. It covers the system's /usr/bin/bwrap only."
-    ),
-    "No space left on device": (
-        "user namespaces are switched off. As root: sysctl user.max_user_namespaces=15000."
-    ),
-    "No permissions to create": (
-        "user namespaces are not allowed. As root: sysctl kernel.unprivileged_userns_clone=1 or "
-        "user.max_user_namespaces=15000."
-    ),
-    "Operation not permitted": (
-        "user or mount namespaces are not allowed here, as in a container with the usual seccomp profile. "
-        "Run earmark outside it, or start the container with --security-opt seccomp=unconfined."
-    ),
-}
-"""What bubblewrap or unshare says, and what that means."""
 
 # $1: a folder to cover; $2: how many sources follow, each after "bind" or "copy"; then the command.
 STAGE_AND_DROP = f"""
@@ -173,10 +150,7 @@ def find_bwrap() -> Path:
             binary = Path(folder) / "_bin" / "bwrap"
             if os.access(binary, os.X_OK):
                 return binary.resolve()
-    raise OurFault(
-        f"no sandbox here: bubblewrap is not installed. Install it: {INSTALL}. For a model of your own, "
-        "--unsealed runs it without a sandbox and off the board."
-    )
+    raise not_installed()
 
 
 @functools.cache
@@ -239,11 +213,3 @@ def _readable(place: Path) -> bool:
 def _all_readable(folder: Path) -> bool:
     places = [Path(top, name) for top, dirs, files in os.walk(folder) for name in [*dirs, *files]]
     return _readable(folder) and all(_readable(place) for place in places if not place.is_symlink())
-
-
-def explain(said: str) -> OurFault:
-    """The fault of a machine on which a sandbox did not start, from what bubblewrap said."""
-    for sign, cause in CAUSES.items():
-        if sign in said:
-            return OurFault(f"no sandbox here: {cause} (bubblewrap says: {said.strip()[-200:]})")
-    return OurFault(f"the sandbox did not start: {said.strip()[-500:] or 'it said nothing'}")

@@ -42,6 +42,15 @@ def device_named(device: str) -> str:
     return f"cuda:{gpu.number}"
 
 
+def isolation_named(isolation: str, *, unsealed: bool) -> Isolation:
+    """What keeps submissions apart: bubblewrap or landlock; none only where it is asked for in so many words."""
+    if isolation not in {"bubblewrap", "landlock"}:
+        raise InstructorError(f"--isolation is bubblewrap or landlock: got {isolation!r}.")
+    if unsealed and isolation != "bubblewrap":
+        raise InstructorError("--unsealed means no isolation at all: leave --isolation out.")
+    return "none" if unsealed else "landlock" if isolation == "landlock" else "bubblewrap"
+
+
 def resolve(folders: list[Path], task: str | None) -> list[tuple[Path, str]]:
     """Each submission's folder or archive with its task: `task`, else what the folder's submission.yaml says.
 

@@ -20,6 +20,13 @@ Seed = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each run.")]
+IsolationName = Annotated[
+    str,
+    typer.Option(
+        "--isolation",
+        help="bubblewrap, or landlock for machines without user namespaces: it keeps less apart.",
+    ),
+]
 Unsealed = Annotated[
     bool, typer.Option("--unsealed", help="No sandbox: for your own models only; never enters a board.")
 ]
@@ -33,17 +40,18 @@ def grade(
     seed: Seed = None,
     device: Device = "auto",
     as_json: AsJson = False,
+    isolation: IsolationName = "bubblewrap",
     unsealed: Unsealed = False,
 ) -> None:
     """Grade submissions on the hidden test split, in the sandbox, and keep their runs.
 
     Example: [bold]earmark grade hand-ins/* --task note_classification[/bold]
     """
-    from earmark.batch import Batch, device_named, resolve
+    from earmark.batch import Batch, device_named, isolation_named, resolve
     from earmark.report import as_json as as_object
     from earmark.report import print_result
 
-    batch = Batch(device=device_named(device), isolation="none" if unsealed else "bubblewrap")
+    batch = Batch(device=device_named(device), isolation=isolation_named(isolation, unsealed=unsealed))
     for folder, name in resolve(folders, task):
         result = batch.grade(folder, name, split=split, data=data, seed=seed)
         if as_json:
