@@ -72,7 +72,7 @@ def _check(seal: Seal) -> None:
     if not available():
         raise OurFault(
             f"no sandbox by landlock here: it takes version {landlocked.ENOUGH} of it (Linux 6.12), and "
-            f"this kernel has version {landlocked.abi()} (0: none, or not among the lsm= of the kernel's command line). "
+            f"this kernel has version {landlocked.abi()} (0: none, or not named in the kernel's option lsm=). "
             "Use bubblewrap, or a newer kernel."
         )
     if seal.device != "cpu":
