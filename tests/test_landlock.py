@@ -1,90 +1,35 @@
-"""The second layer, landlock: what a submission can reach there, what is left of it, and where it is refused.
+"""The second layer, landlock: what a submission can reach, and where it is refused."""
 
-Root is refused, so that for root these tests run as another user, in one test.
-"""
-
-import json
 import os
 import secrets
 import socket
 import subprocess
 import sys
 import tempfile
-import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from ordinary import run_as_ordinary_user
+from under_landlock import (
+    LIMITS,
+    PROGRAM,
+    ask,
+    needs_landlock,
+    only_root,
+    pass_for_an_ordinary_user,
+    sealed,
+    shown,
+)
 
 from earmark.submissions import landlock, landlocked, warm
 from earmark.submissions.errors import OurFault
-from earmark.submissions.limits import Limits
 from earmark.submissions.sandbox import Seal
-from earmark.submissions.session import Session
-
-LIMITS = Limits(
-    startup_seconds=60,
-    clip_seconds=60,
-    split_seconds=300,
-    memory_bytes=1 << 30,
-    scratch_bytes=16 << 20,
-    processes=64,
-)
-HERE = Path(__file__)
-IS_ROOT = os.geteuid() == 0
-needs_landlock = pytest.mark.skipif(not landlock.available(), reason="needs landlock 6, of Linux 6.12")
-sealed = pytest.mark.skipif(
-    IS_ROOT or not landlock.available(), reason="needs an ordinary user, and landlock 6, of Linux 6.12"
-)
-
-PROGRAM = """
-import ctypes, errno, json, os, signal, socket, sys, time
-from pathlib import Path
-import numpy as np
-
-libc = ctypes.CDLL(None, use_errno=True)
-
-def error(attempt, *args):
-    try: got = attempt(*args)
-    except OSError as failed: return errno.errorcode[failed.errno]
-    return f"got {got!r}"
-
-def call(number, *args):
-    return "got" if libc.syscall(number, *args) >= 0 else errno.errorcode[ctypes.get_errno()]
-
-def predict(show, facts):
-    facts = json.loads(facts)
-    shown = json.dumps(eval(show, globals() | facts)).encode()
-    return np.frombuffer(shown.ljust(8192)[:8192], np.uint8)
-"""
-ANSWER = np.zeros(8192, np.float32)
 
 
-@pytest.mark.skipif(not IS_ROOT, reason="an ordinary user runs them as they are")
+@only_root
 @needs_landlock
 def test_all_this_holds_for_an_ordinary_user():
-    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", HERE, "--basetemp={home}/pytest"]
-    done = run_as_ordinary_user(argv)
-    assert done.returncode == 0, done.stdout
-    assert " passed" in done.stdout
-
-
-def ask(folder, show, *, program=PROGRAM, facts=None, limits=LIMITS, **options):
-    """What a submission's expression gives under landlock, as a reply."""
-    folder.mkdir(exist_ok=True)
-    (folder / "predict.py").write_text(program)
-    with Session(folder, limits=limits, isolation="landlock", **options) as session:
-        [reply] = session.predict([{"show": show, "facts": json.dumps(facts or {})}], [ANSWER])
-    return reply
-
-
-def shown(folder, show, **options):
-    reply = ask(folder, show, **options)
-    assert reply.prediction is not None, reply.message
-    return json.loads(bytes(reply.prediction.astype(np.uint8)))
+    pass_for_an_ordinary_user(__file__)
 
 
 @pytest.fixture
@@ -140,7 +85,7 @@ def test_files_outside_keep_their_attributes(submission, tmp_path):
 @sealed
 def test_only_scratch_can_be_written_to(submission):
     write = "[error(lambda: open(f + '/x', 'w').write('x')) for f in places]"
-    places = ["/tmp", "/dev/shm", "/var/tmp", sys.prefix, str(submission), str(HERE.parent)]
+    places = ["/tmp", "/dev/shm", "/var/tmp", sys.prefix, str(submission), str(Path(__file__).parent)]
     assert set(shown(submission, write, facts={"places": places})) <= {"EACCES", "EROFS"}
     own = (
         "[open('x', 'w').write('x'), open(os.environ['TMPDIR'] + '/y', 'w').write('x'), sorted(os.listdir())]"
@@ -213,115 +158,6 @@ def test_there_is_no_network(submission):
         named.settimeout(0)
         with pytest.raises(BlockingIOError):
             named.recv(1)
-
-
-def marked(token):
-    """Processes that have a token in their command line."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if token.encode() in (process / "cmdline").read_bytes():
-                found.append(int(process.name))
-    return found
-
-
-DAEMON = """
-import os, signal, subprocess, sys, time
-def predict(show, facts):
-    code = "import os, signal, sys, time; os.setsid(); signal.signal(15, signal.SIG_IGN); time.sleep(600)"
-    for _ in range(3):
-        if os.fork() == 0:
-            os.setsid()
-            if os.fork() == 0:
-                os.execv(sys.executable, [sys.executable, "-S", "-c", code, show])
-            os._exit(0)
-    time.sleep(0.5)
-    ENDING
-"""
-
-
-@sealed
-@pytest.mark.parametrize(
-    ("ending", "verdict"),
-    [("os._exit(3)", "crashed"), ("time.sleep(600)", "time limit"), ("return 'no'", "wrong form")],
-)
-def test_daemons_die_with_the_worker(submission, ending, verdict):
-    token = secrets.token_hex(8)
-    limits = replace(LIMITS, clip_seconds=5)
-    reply = ask(submission, token, program=DAEMON.replace("ENDING", ending), limits=limits)
-    assert reply.verdict == verdict
-    assert marked(token) == []
-
-
-BOMB = """
-import os
-def predict(show, facts):
-    while True:
-        try:
-            if os.fork() == 0: os.setsid()
-        except OSError: pass
-"""
-
-
-@sealed
-def test_a_fork_bomb_ends_with_the_time(submission):
-    before = landlock._running()
-    begin = time.monotonic()
-    reply = ask(submission, "", program=BOMB, limits=replace(LIMITS, clip_seconds=3))
-    assert reply.verdict == "time limit"
-    assert time.monotonic() - begin < 13 + LIMITS.startup_seconds
-    assert landlock._running() <= before
-
-
-@sealed
-def test_limits_hold(submission):
-    held = "[held.append(b'x' * 2**24) for held in [[]] for _ in range(1000)]"
-    small = replace(LIMITS, memory_bytes=256 << 20)
-    assert ask(submission, held, limits=small).verdict == "memory limit"
-    assert ask(submission, "time.sleep(60)", limits=replace(LIMITS, clip_seconds=1)).verdict == "time limit"
-    big = "error(lambda: open('big', 'wb').write(bytes(2**25)))"
-    assert shown(submission, big) == "EFBIG"
-
-
-@sealed
-@pytest.mark.parametrize("delete", ["", "os.unlink(str(n)),"])
-def test_a_full_scratch_folder_ends_it(submission, delete):
-    one = f"f := open(str(n), 'wb'), f.write(bytes(2**20)), f.flush(), {delete} held.append(f)"
-    fill = f"[[{one}] for held in [[]] for n in range(64)]"
-    reply = ask(submission, f"[{fill}, time.sleep(60)]")
-    assert reply.verdict == "crashed"
-    assert "SIGXFSZ" in reply.message
-
-
-@sealed
-def test_a_killed_grader_leaves_nothing(submission, tmp_path):
-    token = secrets.token_hex(8)
-    submission.mkdir()
-    (submission / "predict.py").write_text(DAEMON.replace("ENDING", "time.sleep(600)"))
-    program = f"""
-import sys, numpy as np
-from pathlib import Path
-sys.path.insert(0, {str(HERE.parent)!r})
-from test_landlock import LIMITS
-from earmark.submissions.session import Session
-with Session(Path({str(submission)!r}), limits=LIMITS, isolation="landlock") as session:
-    session.predict([{{"show": {token!r}, "facts": ""}}], [np.zeros(1, np.float32)])
-"""
-    grader = subprocess.Popen([sys.executable, "-c", program], env=os.environ | {"TMPDIR": str(tmp_path)})
-    try:
-        wait_until(lambda: len(marked(token)) >= 4)  # the grader and three daemons
-    finally:
-        grader.kill()
-        grader.wait()
-    wait_until(lambda: marked(token) == [])
-    wait_until(lambda: [path.name for path in tmp_path.iterdir()] == ["submission"])
-
-
-def wait_until(holds, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @sealed
