@@ -166,7 +166,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 
 def _write_data(folder: Path, token: str) -> None:
-    """Twelve short clips; the canary in the manifest and in each file's name."""
+    """Twelve short clips; the canary in the manifest, in each file's name and in a chunk of each file."""
     folder.mkdir(parents=True)
     lines = ["id,path,labels,group,extra"]
     for number in range(12):
@@ -174,7 +174,9 @@ def _write_data(folder: Path, token: str) -> None:
         heard = ("loud", "quiet")[(number + (number in MISLABELLED)) % 2]
         path = f"{number}-{label}-{token}.wav"
         level = {"loud": 0.9, "quiet": 0.1}[heard]
-        soundfile.write(folder / path, level * np.sin(np.arange(800 + number)), 8000)
+        with soundfile.SoundFile(folder / path, "w", 8000, 1) as file:
+            file.comment = f"label={label} {token}"
+            file.write(level * np.sin(np.arange(800 + number)))
         lines.append(f"clip{number},{path},{label},g{number // 3},answer={token}")
     (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
 

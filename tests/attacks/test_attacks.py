@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import socket
+import sys
 import zipfile
 from collections import Counter
 from dataclasses import replace
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ordinary import run_as_ordinary_user
 
 from earmark.submissions.errors import VERDICTS
 
@@ -25,12 +27,36 @@ PROGRAMS = sorted(path.parent.relative_to(HERE) for path in HERE.glob("*/*/predi
 SHOWN_BYTES = 1 << 16
 """What the author of a run may see of it at most, pages and tables and all."""
 
+TOLD_CHARACTERS = 4096
+"""What of it can be the program's own words."""
+HARMLESS = (
+    "01_the_very_paths",
+    "02_proc_environ",
+    "02_proc_mem",
+    "02_process_vm_readv",
+    "03_environment",
+    "05_sibling_submission",
+    "19_tcp",
+    "19_abstract_socket",
+    "19_docker_socket",
+    "20_inode_locks",
+)
+"""Programs that only look, and so may be let loose to see that they would find something."""
+
 NOT_HERE = {
-    (5, "GPU memory remnants"): "needs a GPU; submissions/gpu.py's own tests hold what can be held without",
-    (23, "GPU out of memory"): "needs a GPU",
-    (24, "hang in a CUDA kernel"): "needs a GPU",
-    (24, "poisoned CUDA context"): "needs a GPU",
-    (24, "MPS daemon left behind"): "needs a GPU",
+    (5, "GPU memory remnants"): "needs a GPU; tests/test_gpu.py has what a machine with one can show",
+    (
+        20,
+        "POSIX read locks of shared files",
+    ): "allowed, since SQLite takes them: nobody writes to those files",
+    (21, "score digits, runtime"): "shown as they are: they carry inputs, not targets; see docs/security.md",
+    (23, "GPU out of memory"): "needs a GPU; tests/test_gpu.py has what a machine with one can show",
+    (24, "a kernel that hangs, a poisoned context, an MPS daemon"): "needs a GPU; see tests/test_gpu.py",
+    (32, "tempo 0, a MIDI file of 1 GB"): "an answer is an array of a fixed shape: no MIDI file is parsed",
+    (33, "many tries, many accounts, teams"): "there are no accounts and quotas yet",
+    (34, "deadlines, cancelling, resubmitting"): "there is no queue and no deadline yet",
+    (36, "renamed copies, equal weights, equal predictions"): "nothing is flagged yet; hashes are stored",
+    (37, "a lost database, duplicate delivery"): "there is no queue yet; a lost disk is for back-ups",
 }
 """(row, variant) -> why no test on this machine can exercise it."""
 
@@ -121,6 +147,7 @@ def test_an_attack_gets_its_verdict_and_nothing_else(victim, oracle, leaver, pro
     visible = victim.visible(graded, tmp_path / "site")
     assert [name for name, token in victim.canaries.items() if token.encode() in visible] == []
     assert len(visible) < SHOWN_BYTES
+    assert len("".join(told(graded))) < TOLD_CHARACTERS
     assert victim.heard() == []
     assert victim.traces() == before
     assert victim.held.decode() == victim.canaries["memory"]
@@ -136,8 +163,22 @@ def hand_in(victim, program: Path) -> Path:
     return folder
 
 
+def told(graded) -> set[str]:
+    return {graded.run.reason, *graded.run.notes, *(out.message for out in graded.outcomes)}
+
+
 def answers(graded):
     return [(out.clip_id, out.state, out.verdict, out.score) for out in graded.outcomes]
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_without_a_sandbox_an_attack_gets_through(victim, tmp_path, name):
+    """So that it is the sandbox that holds above, and not the attack that does nothing."""
+    loose = replace(victim.grader, isolation="none", frank=True)
+    run = loose.grade(victim.hand_in(f"loose/{name}", HERE / "scored" / name))
+    assert (run.state, run.verdict) == ("failed", "crashed")
+    assert "got through" in run.reason
+    victim.heard()  # and forget that somebody called
 
 
 def test_every_row_is_a_program_or_a_test_or_says_why_not():
@@ -147,6 +188,14 @@ def test_every_row_is_a_program_or_a_test_or_says_why_not():
     rows += Counter(row for row, _ in NOT_HERE)
     assert set(rows) == set(range(1, 38))
     assert all(NOT_HERE.values())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs the others already")
+def test_the_attacks_hold_for_an_ordinary_user_too():
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp={home}/pytest"]
+    done = run_as_ordinary_user([*argv, HERE / "test_attacks.py"])
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert re.search(rf"{len(PROGRAMS)} passed|1\d\d passed", done.stdout)
 
 
 def test_a_folder_is_named_for_a_verdict():
