@@ -68,7 +68,8 @@ def secret_seed() -> int:
         except FileNotFoundError:
             # In a file of its own, since threads and processes may draw at once; read by its owner alone.
             with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix="seed.", encoding="ascii") as draft:
-                draft.write(str(secrets.randbelow(2**31)))
+                # Long, since a submission may try seeds: a clip's peak alone tells a right one from a wrong one.
+                draft.write(str(secrets.randbits(128)))
                 draft.flush()
                 # A link fails where another was first, whose seed then holds.
                 with contextlib.suppress(FileExistsError):
