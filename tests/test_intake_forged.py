@@ -169,10 +169,13 @@ def few_entries(monkeypatch):
 
 def test_one_entry_too_many(refusal, few_entries):
     files = {f"lib/{number}": b"" for number in range(101)}
-    for data in (zipped(files), tarred(files)):
+    for data, words in (
+        (zipped(files), "has 101 entries"),
+        (tarred(files), "more than 100 files and folders"),
+    ):
         verdict, reason = refusal(data)
         assert verdict == "too large"
-        assert "100 are allowed" in reason
+        assert words in reason
 
 
 def test_folders_that_are_only_implied_count(refusal, few_entries):
@@ -241,6 +244,12 @@ def test_cut_off_at_any_place(refusal, pack):
         verdict, reason = refusal(data[:at])
         assert verdict == "refused"
         assert "damaged or cut off" in reason
+
+
+def test_cut_off_between_two_members(refusal):
+    """Where tarfile and GNU tar say nothing."""
+    first = len(tarred({"predict.py": PREDICT}).rstrip(b"\0")) // 512 * 512 + 512
+    assert "it ends too early" in refusal(tarred(FILES)[:first])[1]
 
 
 @pytest.mark.parametrize("pack", ["zip", *COMPRESSIONS])
