@@ -215,7 +215,8 @@ class Session(AbstractContextManager["Session"]):
 
 def _check_reply(reply: dict[str, Any], request_id: int, n_clips: int) -> None:
     """Raise SubmissionError for a reply that an honest worker.py would not send."""
-    if reply.get("id") != request_id:
+    told = reply.get("id")
+    if not isinstance(told, int) or told != request_id:  # an array would compare to an array
         raise SubmissionError("wrong form", "an answer arrived that nobody asked for.")
     answers = reply.get("answers", [None] * n_clips)
     if not isinstance(answers, list) or len(answers) != n_clips:
@@ -250,6 +251,6 @@ def _as_answer(value: Any) -> Answer:
 def _said(word: Any) -> SubmissionError:
     """The error that a worker tells of: a stranger's text, made legible and short."""
     verdict, message = (word.get("verdict"), word.get("message")) if isinstance(word, dict) else ("", "")
-    if verdict not in VERDICTS or not isinstance(message, str):
+    if not (isinstance(verdict, str) and verdict in VERDICTS and isinstance(message, str)):
         return SubmissionError("wrong form", "an answer that is neither an array nor a dict of arrays.")
     return SubmissionError(verdict, legible(message[-MESSAGE_SHOWN:]))
