@@ -29,8 +29,12 @@ PROC = Path("/proc/self")
 KILLS = {"v1": "memory.oom_control", "v2": "memory.events"}
 """The file that counts the processes killed for memory, by version."""
 
-# "$@": files to write the shell's own number to, then --, then the command that the shell becomes.
-JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1"; shift; done; shift; exec "$@"'
+JOINED = {"v1": "tasks", "v2": "cgroup.procs"}
+"""The file through which a process joins, by version. Version 1's cgroup.procs waits 10 ms for all processors,
+and so would the tasks for any other number than 0, the writer's own thread, which is all there is of a shell."""
+
+# "$@": files to write 0 to, for the shell itself, then --, then the command that the shell becomes.
+JOIN = 'while [ "$1" != -- ]; do echo 0 > "$1"; shift; done; shift; exec "$@"'
 
 
 class Group(Protocol):
@@ -69,10 +73,11 @@ class Folders:
     _kills: int = field(init=False)
 
     def __post_init__(self) -> None:
-        members = [str(folder / "cgroup.procs") for folder in self.folders]
-        self.prefix = ["sh", "-euc", JOIN, "sh", *members, "--"]
-        counter = KILLS[self.name.removeprefix("cgroup ")]
-        self._kills = os.open(self.folders[0] / counter, os.O_RDONLY)  # kept open: it is read at each answer
+        version = self.name.removeprefix("cgroup ")
+        joined = [str(folder / JOINED[version]) for folder in self.folders]
+        self.prefix = ["sh", "-euc", JOIN, "sh", *joined, "--"]
+        # Kept open, since it is read at each answer.
+        self._kills = os.open(self.folders[0] / KILLS[version], os.O_RDONLY)
 
     @classmethod
     def make(cls, version: str, parents: list[Path], limits: Limits) -> "Folders":

@@ -39,7 +39,7 @@ mount -t tmpfs -o mode=755 earmark "$stage"
 i=0
 while [ "$i" -lt "$count" ]; do
   if [ "$1" = copy ]; then cp -R --no-preserve=all "$2" "$stage/$i"
-  elif [ -d "$2" ]; then mkdir "$stage/$i"; mount --bind -o ro "$2" "$stage/$i"
+  elif [ -d "$2" ]; then mount --bind -o ro,X-mount.mkdir "$2" "$stage/$i"
   else : > "$stage/$i"; mount --bind -o ro "$2" "$stage/$i"; fi
   shift 2; i=$((i+1))
 done
