@@ -17,8 +17,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-DENSE_UNKNOWNS = 2048
-"""Up to here LAPACK on the whole matrix is quicker than a loop over the lags."""
+BLOCK_ROWS = 16
+"""Lags are taken together up to blocks of this size: fewer and larger steps than with p rows."""
 
 Floats = NDArray[np.float64]
 
@@ -28,9 +28,8 @@ def solve(first_row: Floats, right: Floats) -> Floats:
 
     A matrix that is not numerically positive definite is solved by LU, and a singular one by least squares.
     """
-    small = len(right) <= DENSE_UNKNOWNS
     try:
-        solution = solve_by_lapack(first_row, right) if small else solve_by_schur(first_row, right)
+        solution = solve_by_schur(larger_blocks(first_row), right)
         if np.isfinite(solution).all():
             return solution
     except np.linalg.LinAlgError:
@@ -42,6 +41,16 @@ def solve(first_row: Floats, right: Floats) -> Floats:
         return np.asarray(scipy.linalg.lstsq(matrix, right, lapack_driver="gelsy")[0])
 
 
+def larger_blocks(first_row: Floats) -> Floats:
+    """The first block row of the same matrix in blocks of 1, 2, 4 ... lags, as far as `BLOCK_ROWS` allows."""
+    n_lags, p, _ = first_row.shape
+    if 2 * p > BLOCK_ROWS or n_lags % 2:
+        return first_row
+    before = np.concatenate([first_row[1:2].transpose(0, 2, 1), first_row[1:-1:2]])  # lags -1, 1, 3 ...
+    even, odd = first_row[::2], first_row[1::2]
+    return larger_blocks(np.block([[even, odd], [before, even]]))
+
+
 def dense(first_row: Floats) -> Floats:
     """The whole matrix, (n_lags * p, n_lags * p)."""
     n_lags, p, _ = first_row.shape
@@ -50,12 +59,6 @@ def dense(first_row: Floats) -> Floats:
     for row in range(n_lags):
         blocks[row] = by_lag[n_lags - 1 - row : 2 * n_lags - 1 - row].transpose(1, 0, 2)
     return blocks.reshape(n_lags * p, n_lags * p)
-
-
-def solve_by_lapack(first_row: Floats, right: Floats) -> Floats:
-    """Solve by the Cholesky factor of the whole matrix. Raises LinAlgError unless it is positive definite."""
-    factor = scipy.linalg.cho_factor(dense(first_row), overwrite_a=True, check_finite=False)
-    return np.asarray(scipy.linalg.cho_solve(factor, right, check_finite=False))
 
 
 def solve_by_schur(first_row: Floats, right: Floats) -> Floats:

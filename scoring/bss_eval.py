@@ -19,8 +19,9 @@ separation", IEEE TASLP 14(4), 2006. E. Vincent et al., "First stereo audio sour
 campaign", ICA 2007 (images). museval 0.4.1 is the reference implementation.
 
 How it is computed
------------------- Filters: see `projection`. A frame, padded to hold its filtered length, is transformed
-once; by Parseval's theorem the energies are sums over its bins, and nothing is transformed back.
+------------------ An estimate is its reference plus an error, and so is its projection: only errors are
+projected. Each energy of a frame is a linear function of the frame's correlations up to the filters' length,
+the sum over frames gives the filters (`projection`), so one pass over the track (`correlations`) is enough.
 
 Differences from museval
 ------------------------
@@ -33,6 +34,7 @@ Differences from museval
    new, and museval solves a singular system.
 """
 
+import os
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,14 +46,14 @@ import scipy.fft
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from earmark.scoring.projection import WORKERS, projection_filters, tiles, write_channels
+from earmark.scoring.correlations import BLOCKS_AT_ONCE, Floats, Span, Statistics, Track, to_16_bit_grid
+from earmark.scoring.projection import projection_filters
 
-GRID = 32768  # 16-bit steps in full scale
-FRAMES_AT_ONCE = 4
+__all__ = ["Ratios", "bss_eval", "decibels", "split", "to_16_bit_grid"]
 
-Floats = NDArray[np.float64]
-Complexes = NDArray[np.complex128]
-Frames = list[tuple[int, int]]
+WORKERS = min(8, len(os.sched_getaffinity(0)))
+KEPT_BYTES = 150_000_000  # of frames' correlations; further frames are correlated once more
+FRAMES_AT_ONCE = 8
 
 
 class Ratios(NamedTuple):
@@ -71,11 +73,13 @@ def bss_eval(
     window: float = 1.0,
     hop: float = 1.0,
     filters: int = 512,
+    device: str | None = None,
 ) -> Ratios:
     """SDR, ISR, SIR and SAR of each stem in frames of `window` seconds every `hop` seconds.
 
     Arrays are (n_stems, n_samples, n_channels); `filters` is the filters' length in samples. A last part
     that does not fill a frame counts in the filters only; a track shorter than a frame is one frame.
+    `device` names a torch device, such as "cuda", that correlates in numpy's place, in float64 as well.
     Raises ValueError where the shapes differ or are empty, and warns where references are off the 16-bit
     grid.
     """
@@ -84,36 +88,24 @@ def bss_eval(
             f"References {references.shape} and estimates {estimates.shape} must both be of one shape "
             "(n_stems, n_samples, n_channels), and not empty."
         )
-    if not on_16_bit_grid(references):
-        warnings.warn("The references are off the 16-bit grid: they are rounded to it.", stacklevel=2)
-        references = to_16_bit_grid(references)
     frames = split(references.shape[1], window * sample_rate, hop * sample_rate)
-    live = [at for at, frame in enumerate(frames) if not _any_silent(references, estimates, frame)]
-    ratios = np.full((4, references.shape[0], len(frames)), np.nan)
+    track = Track(references, estimates, filters, device)
+    live = [at for at, frame in enumerate(frames) if not track.silent(frame)]
+    ratios = np.full((4, len(references), len(frames)), np.nan)
     if live:
         with _pool() as pool:
-            own, every = projection_filters(references, estimates, filters, pool)
-            kept = [frames[at] for at in live]
-            ratios[:, :, live] = _ratios(references, estimates, own, every, kept, pool)
+            ratios[:, :, live] = _ratios(track, [frames[at] for at in live], pool)
+        if track.off_grid:
+            warnings.warn("The references are off the 16-bit grid: they are rounded to it.", stacklevel=2)
     return Ratios(*ratios)
 
 
-def split(n_samples: int, window: float, hop: float) -> Frames:
+def split(n_samples: int, window: float, hop: float) -> list[Span]:
     """First and past-the-last sample of each frame; `window` and `hop` in samples. museval's framing."""
     if window >= n_samples:
         return [(0, n_samples)]
     count = int((n_samples - window + hop) // hop)
     return [(int(at * hop), int(min(at * hop + window, n_samples))) for at in range(count)]
-
-
-def on_16_bit_grid(stems: NDArray[Any]) -> bool:
-    """Whether every value is a whole number of 16-bit steps, stem by stem."""
-    return all(np.array_equal(stem, to_16_bit_grid(stem)) for stem in stems)
-
-
-def to_16_bit_grid(stems: NDArray[Any]) -> NDArray[Any]:
-    """The nearest values that 16-bit audio can hold; dtype and shape are kept."""
-    return np.asarray(np.rint(stems * GRID) / GRID)
 
 
 @contextmanager
@@ -123,63 +115,85 @@ def _pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def _any_silent(references: NDArray[Any], estimates: NDArray[Any], frame: tuple[int, int]) -> bool:
-    """As museval tests it: whether the channels of any stem or estimate sum to zero throughout the frame."""
-    cuts = (stems[:, frame[0] : frame[1]].sum(axis=2) for stems in (references, estimates))
-    return any(not cut.any(axis=1).all() for cut in cuts)
-
-
-def _ratios(
-    references: NDArray[Any],
-    estimates: NDArray[Any],
-    own: Floats,
-    every: Floats,
-    frames: Frames,
-    pool: ThreadPoolExecutor,
-) -> Floats:
+def _ratios(track: Track, frames: list[Span], pool: ThreadPoolExecutor) -> Floats:
     """SDR, ISR, SIR, SAR in dB, (4, n_stems, n_frames)."""
-    size = scipy.fft.next_fast_len(max(stop - start for start, stop in frames) + len(own) - 1, real=True)
-    responses = scipy.fft.rfft(np.concatenate([own, every], axis=2), size, axis=0)
+    n_stems = len(track.references)
+    products, kept = _one_pass(track, frames, pool)
+    own, every = projection_filters(products, n_stems, pool)
+    weights = energy_weights(own, every, n_stems)
+
+    def energies(batch: list[Span]) -> Floats:
+        statistics = [kept.get(frame) or track.statistics(frame) for frame in batch]
+        outright = (
+            np.stack([part.energies for part in statistics]).reshape(len(batch), 2, n_stems, -1).sum(axis=3)
+        )
+        weighted = (
+            np.stack([part.products.ravel() for part in statistics]) @ weights.reshape(5 * n_stems, -1).T
+        )
+        return np.concatenate([outright, weighted.reshape(len(batch), 5, n_stems)], axis=1)
+
     batches = [frames[at : at + FRAMES_AT_ONCE] for at in range(0, len(frames), FRAMES_AT_ONCE)]
-    parts = list(pool.map(lambda batch: _energies(references, estimates, responses, batch, size), batches))
-    energies = np.concatenate(parts, axis=1)
-    by_stem = energies.reshape(*energies.shape[:2], references.shape[0], -1).sum(axis=3).transpose(0, 2, 1)
-    true, error, filtered, spatial, interference, explained, artifacts = by_stem
-    return decibels(
-        np.stack([true, true, filtered, explained]), np.stack([error, spatial, interference, artifacts])
-    )
+    by_frame = np.concatenate(list(pool.map(energies, batches))).transpose(1, 2, 0)
+    true, error, filtered, spatial, interference, explained, less = by_frame
+    rest = np.stack([spatial, interference, error + less])
+    return decibels(np.stack([true, true, filtered, explained]), np.stack([error, *np.maximum(rest, 0)]))
 
 
-def _energies(
-    references: NDArray[Any], estimates: NDArray[Any], responses: Complexes, frames: Frames, size: int
-) -> Floats:
-    """Energies of each channel in each frame, (7, n_frames, p).
-
-    In order: the reference, all error, own projection, spatial distortion, interference, projection on all,
-    artifacts. The first two are taken in the time domain, where an exact estimate has no error at all.
-    """
+def _one_pass(
+    track: Track, frames: list[Span], pool: ThreadPoolExecutor
+) -> tuple[Floats, dict[Span, Statistics]]:
+    """The whole track's products, and the statistics of as many frames as may be kept."""
+    references, n_samples = track.references, track.references.shape[1]
+    start, stop = frames[0]
+    step = max(stop - start, track.filters)
+    tiles = [(at, min(at + step, n_samples)) for at in range(0, n_samples, step)]
+    wanted = set(frames)
+    kept: dict[Span, Statistics] = {}
     p = references.shape[0] * references.shape[2]
-    signals = np.empty((len(frames), 2 * p, size))
-    for at, (start, stop) in enumerate(frames):
-        write_channels(references, start, stop, signals[at, :p])
-        write_channels(estimates, start, stop, signals[at, p:])
-    energies = np.zeros((7, len(frames), p))
-    true, estimate = signals[:, :p], signals[:, p:]
-    energies[0] = np.einsum("tcn,tcn->tc", true, true)
-    error = estimate - true
-    energies[1] = np.einsum("tcn,tcn->tc", error, error)
-    spectra = scipy.fft.rfft(signals)
-    scale = np.full(len(responses), np.sqrt(2 / size))  # one bin stands for itself and its mirror image,
-    scale[0 :: size // 2 if size % 2 == 0 else size] = np.sqrt(1 / size)  # save for zero and Nyquist
-    own_response, response = np.split(responses, 2, axis=2)
-    for bins in tiles(len(responses)):
-        tile = spectra[:, :, bins].transpose(2, 0, 1) * scale[bins, None, None]
-        true, estimate = np.ascontiguousarray(tile[:, :, :p]), tile[:, :, p:]
-        own, every = true @ own_response[bins], true @ response[bins]
-        for row, part in enumerate((own, own - true, every - own, every, estimate - every), start=2):
-            parts = part.view(np.float64).reshape(len(part), -1)  # real and imaginary parts in turn
-            energies[row] += np.einsum("fx,fx->x", parts, parts).reshape(len(frames), p, 2).sum(axis=2)
-    return energies
+    products = np.zeros((p, 2 * p, track.filters))
+    for tile, statistics in zip(tiles, pool.map(track.statistics, tiles), strict=True):
+        products += statistics.products
+        if tile in wanted and (len(kept) + 1) * statistics.products.nbytes <= KEPT_BYTES:
+            kept[tile] = statistics
+    seams = [start for start, _ in tiles[1:]]
+    batches = [seams[at : at + BLOCKS_AT_ONCE] for at in range(0, len(seams), BLOCKS_AT_ONCE)]
+    for across in pool.map(track.products_across, batches):
+        products += across
+    return products, kept
+
+
+def energy_weights(own: Floats, every: Floats, n_stems: int) -> Floats:
+    """What a frame's products are multiplied by, (5, n_stems, p, 2p, filters), before they are summed.
+
+    This gives the energies of each stem's own projection, spatial distortion, interference and projection on all,
+    and what artifacts have more than all error: the projected error's energy less twice its product with the error.
+    """
+    filters, p, _ = own.shape
+    copy = np.zeros_like(own)
+    copy[0] = np.eye(p)
+    weights = np.zeros((5, n_stems, p, 2 * p, filters))
+    for of, response in zip(weights, (copy + own, own, every - own, copy + every, every), strict=True):
+        of[:, :, :p] = _power(response, n_stems)
+    for stem, channels in enumerate(np.split(np.arange(p), n_stems)):
+        weights[4, stem][:, p + channels] = -2 * every[:, :, channels].transpose(1, 2, 0)
+    return weights
+
+
+def _power(response: Floats, n_stems: int) -> Floats:
+    """The weights (n_stems, p, p, filters) that give the energy of references filtered by `response`.
+
+    The energy is a sum over filters' lags k and l, of their product times the correlation at k - l; a lag and its
+    negative stand together, by symmetry.
+    """
+    filters, p, _ = response.shape
+    size = scipy.fft.next_fast_len(2 * filters, real=True)
+    spectra = (
+        scipy.fft.rfft(response, size, axis=0).reshape(-1, p, n_stems, p // n_stems).transpose(2, 0, 1, 3)
+    )
+    squares = (spectra @ spectra.conj().swapaxes(2, 3)).transpose(0, 2, 3, 1)
+    weights = scipy.fft.irfft(squares, size)[..., :filters]
+    weights[..., 1:] *= 2
+    return np.asarray(weights)
 
 
 def decibels(signal: Floats, error: Floats) -> Floats:
