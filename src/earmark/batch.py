@@ -29,7 +29,7 @@ def device_named(device: str) -> str:
     gpu = gpu_named("cuda" if device == "auto" else device)
     if device not in ("auto", "cpu") and gpu is None:
         raise InstructorError(
-            f"--device is auto, cpu, cuda or cuda:N for the GPU of that number: got {device!r}."
+            f"--device is one of auto, cpu, cuda, or cuda:N for the GPU of that number: got {device!r}."
         )
     if device == "cpu" or gpu is None:
         return "cpu"
