@@ -132,6 +132,8 @@ def test_an_attack_gets_its_verdict_and_nothing_else(victim, oracle, leaver, pro
     if row_of(program) == 5:
         victim.grade(leaver)
     folder = hand_in(victim, program)
+    while victim.heard():
+        pass  # so that a call that an earlier attack got through is not this one's
     before = victim.traces()
     graded = victim.grade(folder, limits)
     assert graded.seconds < limits.split_seconds + 10
@@ -180,7 +182,6 @@ def test_without_a_sandbox_an_attack_gets_through(victim, tmp_path, name):
     run = loose.grade(victim.hand_in(f"loose/{name}", HERE / "scored" / name))
     assert (run.state, run.verdict) == ("failed", "crashed")
     assert "got through" in run.reason
-    victim.heard()  # and forget that somebody called
 
 
 def test_every_row_is_a_program_or_a_test_or_says_why_not():
