@@ -137,18 +137,37 @@ def _kill_all(folder: Path) -> None:
     if (folder / "cgroup.kill").exists():
         (folder / "cgroup.kill").write_text("1")
         return
-    for pid in map(int, (folder / "cgroup.procs").read_text().split()):
-        if pid > 0:  # 0 stands for one that another namespace numbers
-            os.kill(pid, signal.SIGKILL)
+    for pid in _members(folder):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _members(folder: Path) -> list[int]:
+    """The processes in a group; 0 stands for one that another namespace numbers, and is left out."""
+    return [pid for pid in map(int, (folder / "cgroup.procs").read_text().split()) if pid > 0]
 
 
 def sweep(parents: list[Path]) -> None:
-    """Remove the groups of graders that were killed. Their workers died with them."""
+    """Remove the groups of graders that were killed. Their workers died with them.
+
+    A bubblewrap whose grader died while it started may hang, an orphan, before any of the student's code ran.
+    A group whose members have a parent belongs to a grader that lives, and is numbered elsewhere.
+    """
     for parent in parents:
         for folder in parent.glob("earmark-[0-9]*-*"):
-            if not Path("/proc", folder.name.split("-")[1]).exists():
-                with suppress(OSError):  # it isn't empty: its grader lives, and is numbered elsewhere
-                    folder.rmdir()
+            if Path("/proc", folder.name.split("-")[1]).exists():
+                continue
+            for pid in filter(_is_orphan, _members(folder)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            with suppress(OSError):  # the orphan is not gone yet, or the group is somebody's
+                folder.rmdir()
+
+
+def _is_orphan(pid: int) -> bool:
+    """Whether a process has outlived its parent."""
+    with suppress(OSError):
+        return "\nPPid:\t1\n" in Path(f"/proc/{pid}/status").read_text()
+    return False
 
 
 def writable_parents() -> tuple[str, list[Path]]:

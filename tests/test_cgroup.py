@@ -1,9 +1,11 @@
 """Control groups: what the kernel stops when the watch is too slow to, and that no group is left behind."""
 
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,6 +164,32 @@ def test_the_groups_of_a_killed_grader_are_removed_at_the_next_start(parents):
     cgroup.create(LIMITS).close()
     assert all(folder.exists() for folder in mine.folders)
     mine.close()
+
+
+def test_an_orphan_of_a_killed_grader_is_ended_at_the_next_start(parents):
+    program = (
+        "import os, signal, subprocess\nfrom earmark.submissions import cgroup\n"
+        "from earmark.submissions.limits import Limits\n"
+        "group = cgroup.create(Limits())\n"
+        "process = subprocess.Popen([*group.prefix, 'sleep', '1000'], start_new_session=True)\n"
+        "while not (group.folders[0] / 'cgroup.procs').read_text(): pass\n"
+        "print(process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    path = str(Path(cgroup.__file__).parents[2])
+    grader = subprocess.Popen(
+        [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.PIPE
+    )
+    orphan = int(grader.stdout.readline())
+    grader.stdout.close()
+    grader.wait(60)
+    if "PPid:\t1\n" not in Path(f"/proc/{orphan}/status").read_text():
+        os.kill(orphan, signal.SIGKILL)
+        pytest.skip("this machine gives orphans to another process than the first")
+    deadline = time.monotonic() + 30
+    while left(parents, grader.pid) and time.monotonic() < deadline:
+        cgroup.sweep(parents)
+    assert left(parents, grader.pid) == []
+    assert not Path(f"/proc/{orphan}").exists() or state(orphan) == "Z"
 
 
 @needs_bubblewrap
