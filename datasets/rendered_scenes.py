@@ -5,9 +5,6 @@ random times, a level of its own within 18 dB of the loudest, and faint noise li
 several General MIDI programmes or drum kits, those of the test split are not in the others. Where the sound
 font has one recording for a tag, it is played at other speeds in each split (as a tape would be), so that no
 rendering comes twice. A group is a scene.
-
-Left out are tags whose recording symusic cuts off after some milliseconds, as it does with those that neither
-loop nor decay (snare drum 38, cowbell, gunshot, telephone).
 """
 
 from itertools import chain, repeat

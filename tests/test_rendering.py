@@ -36,3 +36,19 @@ def test_rendering_again_gives_the_same_bits():
 
 def test_notes_beyond_the_end_are_cut():
     assert render([Part(40, [Note(0.5, 3.0, 60)])], 1.0, SR).shape == (SR, 2)
+
+
+@pytest.mark.parametrize(
+    ("program", "pitch", "drums", "seconds"),
+    [
+        (0, 38, True, 0.1),
+        (0, 56, True, 0.05),
+        (0, 60, True, 0.05),
+        (124, 60, False, 0.15),
+        (127, 60, False, 0.3),
+    ],
+)
+def test_a_sound_that_does_not_loop_is_more_than_a_click(program, pitch, drums, seconds):
+    audio = np.abs(render([Part(program, [Note(0.1, 1.0, pitch)], drums)], 1.5, SR)).max(axis=1)
+    sounding = np.flatnonzero(audio > 0.02 * audio.max())
+    assert (sounding[-1] - sounding[0]) / SR > seconds

@@ -1,9 +1,8 @@
 """Logistic regression, a class at a time, on the log-mel bands and MFCCs of a frame and its neighbours.
 
-Macro-F1 on the embedded test split, with 95 % intervals over songs: .580 [.566, .593] (seed 1) and
-.589 [.576, .599] (seed 2), against .508 and .505 for `always_on`. On the 28 MDB mixes .724 [.676, .759], below the
-.794 of `always_on`: the thresholds suit sparser music. Active from 0.3 instead, found on those mixes themselves,
-it would have .840; mAP, which has no threshold, is .83 against .66.
+Macro-F1 on the embedded test split, with 95 % intervals over songs: .580 [.565, .592] (seed 1) and
+.584 [.572, .595] (seed 2), against .508 and .505 for `always_on`. On the 28 MDB mixes .749 [.700, .787], below the
+.794 of `always_on`: the thresholds suit sparser music. mAP, which has no threshold, is .83 against .66.
 """
 
 import sys
