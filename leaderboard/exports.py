@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from earmark.leaderboard.figures import sort_metrics
@@ -27,6 +27,7 @@ def run_object(run: RunRecord) -> dict[str, Any]:
         "headline": score
         and {"name": score.name, "value": score.value, "low": score.low, "high": score.high},
         "metrics": dict(score.metrics) if score else {},
+        "intervals": dict(score.intervals) if score else {},
         "clips": {"ok": run.clips_ok, "failed": run.clips_failed},
         "seconds": run.seconds,
         "peak_memory_bytes": run.peak_memory_bytes,
@@ -62,14 +63,18 @@ def _entries(board: Board) -> Iterable[tuple[list[int | None] | None, RunRecord]
         yield None, run
 
 
-def _csv_line(rank: list[int | None] | None, run: RunRecord) -> Mapping[str, Any]:
+def _csv_line(rank: list[int | None] | None, run: RunRecord) -> dict[str, Any]:
     best, worst = rank or (None, None)
     flat = run_object(run)
     headline, clips, metrics = flat.pop("headline") or {}, flat.pop("clips"), flat.pop("metrics")
+    intervals = flat.pop("intervals")
     line = {"rank_best": best, "rank_worst": worst, **flat}
     line |= {"clips_ok": clips["ok"], "clips_failed": clips["failed"]}
     line |= {"headline": headline.get("name")} | {key: headline.get(key) for key in ("value", "low", "high")}
-    return line | {f"metrics.{name}": value for name, value in sort_metrics(metrics).scalars.items()}
+    for name, value in sort_metrics(metrics).scalars.items():
+        low, high = intervals.get(name) or (None, None)
+        line |= {f"metrics.{name}": value, f"metrics.{name}.low": low, f"metrics.{name}.high": high}
+    return line
 
 
 def _harmless(cell: Any) -> Any:

@@ -1,6 +1,6 @@
 """How numbers are written, the same on the terminal and on a page; and the shapes that metrics come in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,12 @@ def number(value: Number) -> str:
 
 
 def interval(score: ScoreRecord) -> str:
-    return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+    return f"{score.value:.3f} {ends((score.low, score.high))}"
+
+
+def ends(interval: Sequence[float]) -> str:
+    """Both ends of an interval."""
+    return f"[{interval[0]:.3f}, {interval[1]:.3f}]"
 
 
 def duration(seconds: float) -> str:

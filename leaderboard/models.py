@@ -165,6 +165,7 @@ class Score(Base):
     low: Mapped[float]
     high: Mapped[float]
     metrics: Mapped[dict[str, Any]]
+    intervals: Mapped[dict[str, Any]]
     replicates: Mapped[bytes] = mapped_column(LargeBinary)
     """float64, little-endian, shape (n_draws,)."""
     created: Mapped[datetime]

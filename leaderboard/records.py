@@ -42,6 +42,8 @@ class ScoreRecord:
     """Of the 95 % interval."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     """name -> number, None where undefined, dict of numbers a class, or nested lists (a matrix)."""
+    intervals: Mapping[str, Any] = field(default_factory=dict)
+    """name -> [low, high] of the 95 % interval, None where it is not known, or a dict of these a class."""
     replicates: NDArray[np.float64] = field(repr=False, compare=False)
     """Bootstrap replicates of the headline, shape (n_draws,). Two runs on one split used the same draws, so
     that equal indices are paired."""

@@ -217,7 +217,7 @@ def _check_score(score: ScoreRecord) -> None:
             f"The replicates of the headline {score.name!r} have the shape {score.replicates.shape}, "
             f"{np.isfinite(score.replicates).sum()} of them finite; expected (n_draws,), all finite."
         )
-    undefined = _not_finite("metrics", score.metrics)
+    undefined = _not_finite("metrics", score.metrics) or _not_finite("intervals", score.intervals)
     if undefined:
         raise ValueError(f"{undefined} is not a finite number; use None for a metric that is undefined.")
 

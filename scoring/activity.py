@@ -36,8 +36,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.scoring.form import require_same_form
+from earmark.scoring.metric import Metric
 from earmark.scoring.ranking import average_precision, roc_auc
-from earmark.scoring.undefined import by_name, mean_of_defined, or_none
+from earmark.scoring.undefined import by_name, mean_of_defined
 
 THRESHOLD = 0.5
 FRAME_SECONDS = 0.1
@@ -46,6 +47,11 @@ EVENT_WINDOW_SECONDS = 0.25
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Clips = Sequence[Mapping[str, NDArray[Any]]]
+
+HEADLINE = Metric("macro_f1")
+METRICS = tuple(
+    map(Metric, ("micro_f1", "mAP", "roc_auc", "onset_f1", "offset_f1", "f1", "average_precision"))
+)
 
 
 def score_clip(target: Bools, prediction: NDArray[Any], names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -76,25 +82,24 @@ def macro_f1(clips: Clips, weights: Floats) -> Floats:
 
     In [0, 1]. A class that does not occur in a draw's targets is left out of it; where none does it is NaN.
     """
-    tp, fp, fn = (weights.T @ np.stack([clip[key] for clip in clips]) for key in ("tp", "fp", "fn"))
-    return mean_of_defined(np.where(tp + fn > 0, _f1(tp, fp, fn), np.nan).T)
+    return mean_of_defined(class_f1(clips, weights))
 
 
-def class_f1(clips: Clips) -> Floats:
-    """F1 over frames of each class, (n_classes,); NaN for a class that does not occur in the targets."""
-    tp, fp, fn = (sum(clip[key] for clip in clips) for key in ("tp", "fp", "fn"))
+def class_f1(clips: Clips, weights: Floats) -> Floats:
+    """F1 over frames of each class, (n_classes, n_draws); NaN for a class not in a draw's targets."""
+    tp, fp, fn = (_total(clips, key, weights) for key in ("tp", "fp", "fn"))
     return np.where(tp + fn > 0, _f1(tp, fp, fn), np.nan)
 
 
-def micro_f1(clips: Clips) -> float:
-    """F1 over all frames and classes together. In [0, 1]."""
-    return float(_f1(*(np.sum([clip[key].sum() for clip in clips]) for key in ("tp", "fp", "fn"))))
+def micro_f1(clips: Clips, weights: Floats) -> Floats:
+    """F1 over all frames and classes together, (n_draws,). In [0, 1]."""
+    return _f1(*(_total(clips, key, weights).sum(axis=0) for key in ("tp", "fp", "fn")))
 
 
-def event_f1(clips: Clips, edge: str) -> Floats:
-    """F1 of each class's "onset" or "offset" times, (n_classes,); NaN where the targets have none."""
-    counts = np.sum([_event_counts(clip, edge) for clip in clips], axis=0)
-    matched, true, found = counts
+def event_f1(clips: Clips, edge: str, weights: Floats) -> Floats:
+    """F1 of each class's "onset" or "offset" times, (n_classes, n_draws); NaN where a draw's targets have none."""
+    counts = np.stack([_event_counts(clip, edge) for clip in clips], axis=-1)
+    matched, true, found = counts @ weights
     return np.where(true > 0, 2 * matched / np.maximum(true + found, 1), np.nan)
 
 
@@ -113,25 +118,29 @@ def match_events(reference: NDArray[Any], estimate: NDArray[Any], window: float)
     return matched
 
 
-def summarise(clips: Clips, names: Sequence[str]) -> dict[str, Any]:
-    """What is reported beside the headline; None where a metric is undefined."""
+def summarise(clips: Clips, names: Sequence[str], weights: Floats) -> dict[str, Any]:
+    """What is reported beside the headline, for each column of `weights`; NaN where a metric is undefined."""
     targets = np.concatenate([clip["target"] for clip in clips])
     predictions = np.concatenate([clip["prediction"] for clip in clips])
-    auc, by_class = roc_auc(targets, predictions), class_f1(clips)
-    ones = np.ones((len(targets), 1))
-    precision = np.array(
-        [average_precision(*column, ones)[0] for column in zip(targets.T, predictions.T, strict=True)]
-    )
+    clip_of_frame = np.repeat(np.arange(len(clips)), [len(clip["target"]) for clip in clips])
+    columns = list(zip(targets.T, predictions.T, strict=True))
+    auc = np.stack([roc_auc(*column, weights, clip_of_frame) for column in columns])
+    precision = np.stack([average_precision(*column, weights, clip_of_frame) for column in columns])
     precision[np.isnan(auc)] = np.nan
     return {
-        "micro_f1": micro_f1(clips),
-        "mAP": or_none(mean_of_defined(precision)),
-        "roc_auc": or_none(mean_of_defined(auc)),
-        "onset_f1": or_none(mean_of_defined(event_f1(clips, "onset"))),
-        "offset_f1": or_none(mean_of_defined(event_f1(clips, "offset"))),
-        "f1": by_name(names, by_class),
+        "micro_f1": micro_f1(clips, weights),
+        "mAP": mean_of_defined(precision),
+        "roc_auc": mean_of_defined(auc),
+        "onset_f1": mean_of_defined(event_f1(clips, "onset", weights)),
+        "offset_f1": mean_of_defined(event_f1(clips, "offset", weights)),
+        "f1": by_name(names, class_f1(clips, weights)),
         "average_precision": by_name(names, precision),
     }
+
+
+def _total(clips: Clips, key: str, weights: Floats) -> Floats:
+    """A count of each class summed over the clips of each draw, (n_classes, n_draws)."""
+    return np.stack([clip[key] for clip in clips], axis=1) @ weights
 
 
 def _f1(tp: Any, fp: Any, fn: Any) -> Floats:

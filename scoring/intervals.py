@@ -17,10 +17,13 @@ With few groups (under about twenty) a percentile interval is too narrow; with o
 split itself and the interval is the point.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from earmark.scoring.undefined import or_none
 
 DRAWS = 1000
 LEVEL = 0.95
@@ -64,3 +67,32 @@ def paired_difference(a: Floats, b: Floats, level: float = LEVEL) -> tuple[float
     if a.shape != b.shape:
         raise ValueError(f"Replicates of {a.size} and of {b.size} draws are not paired.")
     return interval(a - b, level)
+
+
+def point(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Each metric on the split as it is: the first of its draws, None where it is undefined.
+
+    A metric is float64 (n_draws,), a dict of such by name, or a nested list without draws, which stays as it is.
+    """
+    return {name: _point(value) for name, value in metrics.items()}
+
+
+def intervals(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The 95 % interval of each metric that has draws, as [low, high], or a dict of them by name.
+
+    None where the metric is undefined in the split or in some draw: leaving such draws out would make the
+    interval of a rare class too narrow.
+    """
+    return {name: _interval(value) for name, value in metrics.items() if not isinstance(value, list)}
+
+
+def _point(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _point(part) for name, part in value.items()}
+    return value if isinstance(value, list) else or_none(value[0])
+
+
+def _interval(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _interval(part) for name, part in value.items()}
+    return list(interval(value[1:])) if value.size > 1 and np.isfinite(value).all() else None

@@ -49,6 +49,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.scoring.form import require_same_form
+from earmark.scoring.metric import Metric
+from earmark.scoring.undefined import weighted_mean
 
 WIDEST_INTERVAL = 24
 DURATION_BINS = 132
@@ -62,6 +64,19 @@ MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Songs = Sequence[Mapping[str, NDArray[Any]]]
+
+HEADLINE = Metric("transition_overlap")
+METRICS = (
+    *map(Metric, ("interval_overlap", "note_length_transition_overlap", "pd", "dd")),
+    Metric("melody_distance", highest=np.inf, better="less", unit="semitones"),
+    Metric("scale_consistency", better="neither"),
+    Metric("repetition", better="neither"),
+    Metric("span", highest=127, better="neither", unit="semitones"),
+    Metric("note_f1"),
+    Metric("raw_chroma_accuracy"),
+    Metric("conditioning_gain", lowest=-1),
+    Metric("copied_phrases", better="less"),
+)
 
 
 def bounded(melody: NDArray[Any]) -> Floats:
@@ -91,14 +106,22 @@ def score_clip(
 
 def mean_score(songs: Songs, weights: Floats) -> Floats:
     """Mean transition overlap for each column of `weights` (n_songs, n_draws): the headline. (n_draws,)."""
-    scores = np.array([float(song["score"]) for song in songs])
-    return np.asarray(scores @ weights / weights.sum(axis=0))
+    return _mean_of("score", songs, weights)
 
 
-def summarise(songs: Songs, names: Sequence[str]) -> dict[str, Any]:  # noqa: ARG001 - every task's signature
-    """Means over songs of the metrics of one song, the conditioning gain (None for one song), the copies."""
-    means = {name: float(np.mean([song[name] for song in songs])) for name in OF_ONE_SONG}
-    return means | {"conditioning_gain": conditioning_gain(songs), "copied_phrases": copied_phrases(songs)}
+def summarise(
+    songs: Songs,
+    names: Sequence[str],  # noqa: ARG001 - every task's signature
+    weights: Floats,
+) -> dict[str, Any]:
+    """Means over songs for each column of `weights`; NaN for the conditioning gain of a single song."""
+    means = {name: _mean_of(name, songs, weights) for name in OF_ONE_SONG}
+    gain = weighted_mean(conditioning_gains(songs), weights)
+    return means | {"conditioning_gain": gain, "copied_phrases": copied_phrases(songs, weights)}
+
+
+def _mean_of(metric: str, songs: Songs, weights: Floats) -> Floats:
+    return weighted_mean(np.array([float(song[metric]) for song in songs]), weights)
 
 
 def overlap(human: Integers, machine: Integers) -> float:
@@ -217,27 +240,30 @@ OF_ONE_SONG: dict[str, Callable[[Floats, Floats], float]] = {
 }
 
 
-def conditioning_gain(songs: Songs) -> float | None:
-    """The headline less what the same melodies would have for other songs' lyrics; None where there are none.
+def conditioning_gains(songs: Songs) -> Floats:
+    """Each song's headline less what its melody would have for other songs' lyrics; NaN where there are none.
 
     The other songs of a song are the OTHERS next ones in the order of length, the shortest after the longest.
     """
-    by_length = sorted(songs, key=lambda song: len(song["target"]))
-    gains = []
-    for place, song in enumerate(by_length):
-        others = [
-            by_length[(place + step) % len(songs)] for step in range(1, min(OTHERS, len(songs) - 1) + 1)
-        ]
-        elsewhere = [transition_overlap(other["target"], song["prediction"]) for other in others]
-        gains += [float(song["score"]) - value for value in elsewhere]
-    return float(np.mean(gains)) if gains else None
+    by_length = sorted(range(len(songs)), key=lambda at: len(songs[at]["target"]))
+    gains = np.full(len(songs), np.nan)
+    steps = range(1, min(OTHERS, len(songs) - 1) + 1)
+    for place, at in enumerate(by_length) if steps else ():
+        others = [songs[by_length[(place + step) % len(songs)]] for step in steps]
+        elsewhere = [transition_overlap(other["target"], songs[at]["prediction"]) for other in others]
+        gains[at] = float(songs[at]["score"]) - np.mean(elsewhere)
+    return gains
 
 
-def copied_phrases(songs: Songs) -> float:
-    """The share of all predicted eight-note phrases that stand, in whatever key, in a human melody."""
+def copied_phrases(songs: Songs, weights: Floats) -> Floats:
+    """The share of predicted eight-note phrases that stand, in whatever key, in a human melody, (n_draws,).
+
+    0 where there is no phrase of that length.
+    """
     known = {phrase for song in songs for phrase in _phrases(song["target"])}
-    phrases = [phrase for song in songs for phrase in _phrases(song["prediction"])]
-    return float(np.mean([phrase in known for phrase in phrases])) if phrases else 0.0
+    predicted = [_phrases(song["prediction"]) for song in songs]
+    copied = np.array([sum(phrase in known for phrase in phrases) for phrases in predicted])
+    return np.asarray((copied @ weights) / np.maximum([len(phrases) for phrases in predicted] @ weights, 1))
 
 
 def _phrases(melody: NDArray[Any]) -> list[tuple[int, ...]]:

@@ -33,13 +33,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.scoring.form import require_same_form
-from earmark.scoring.undefined import by_name
+from earmark.scoring.metric import Metric
+from earmark.scoring.undefined import by_name, mean_of_defined, weighted_mean
 
 TOLERANCE_CENTS = 50
 
 Floats = NDArray[np.float64]
 Notes = Sequence[Mapping[str, NDArray[Any]]]
 Answer = Mapping[str, NDArray[Any]]
+
+HEADLINE = Metric("accuracy")
+METRICS = (
+    *map(Metric, ("top_3", "macro_f1", "raw_pitch_accuracy", "raw_chroma_accuracy", "f1")),
+    Metric("confusion", highest=np.inf, better="neither", unit="notes"),
+)
 
 
 def score_clip(target: Answer, prediction: Answer, names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -63,51 +70,57 @@ def score_clip(target: Answer, prediction: Answer, names: Sequence[str]) -> dict
 
 def accuracy(notes: Notes, weights: Floats) -> Floats:
     """Top-1 accuracy for each column of `weights` (n_notes, n_draws): the headline. In [0, 1], (n_draws,)."""
-    return _mean(_hits(notes, 1), weights)
+    return top_k_accuracy(notes, 1, weights)
 
 
-def top_k_accuracy(notes: Notes, k: int) -> float:
-    """The share of notes whose true class is among the k highest scores. In [0, 1]."""
-    return float(_hits(notes, k).mean())
+def top_k_accuracy(notes: Notes, k: int, weights: Floats) -> Floats:
+    """The share of notes whose true class is among the k highest scores. In [0, 1], (n_draws,)."""
+    return weighted_mean(_hits(notes, k), weights)
 
 
-def confusion_matrix(notes: Notes) -> Floats:
-    """How many notes of class i were answered as class j, (n_classes, n_classes); a tie is shared equally."""
+def confusion_matrix(notes: Notes, weights: Floats) -> Floats:
+    """How many notes of class i were answered as class j, (n_classes, n_classes, n_draws); ties are shared."""
     scores, target = _stack(notes)
+    n_classes = scores.shape[1]
     best = scores == scores.max(axis=1, keepdims=True)
-    matrix = np.zeros((scores.shape[1], scores.shape[1]))
-    np.add.at(matrix, target, best / best.sum(axis=1, keepdims=True))
-    return matrix
+    shares = best / best.sum(axis=1, keepdims=True)
+    rows = [shares[target == i].T @ weights[target == i] for i in range(n_classes)]
+    return np.stack(rows)
 
 
-def f1(notes: Notes) -> Floats:
-    """F1 of each class, (n_classes,); NaN for a class that no note has."""
-    matrix = confusion_matrix(notes)
+def f1(matrix: Floats) -> Floats:
+    """F1 of each class from confusion matrices, (n_classes, n_draws); NaN for a class that no note has."""
     true, answered = matrix.sum(axis=1), matrix.sum(axis=0)
-    return np.where(true > 0, 2 * matrix.diagonal() / np.maximum(true + answered, 1), np.nan)
+    right = np.einsum("iid->id", matrix)
+    return np.where(true > 0, 2 * right / np.maximum(true + answered, 1), np.nan)
 
 
-def raw_pitch_accuracy(notes: Notes) -> float | None:
-    """The share of notes whose pitch is less than 50 cents off. In [0, 1]; None where no pitch is known."""
-    return _within_tolerance(_cents_off(notes))
+def raw_pitch_accuracy(notes: Notes, weights: Floats) -> Floats:
+    """The share of notes whose pitch is less than 50 cents off, (n_draws,); NaN where no pitch is known."""
+    return _within_tolerance(_cents_off(notes), weights)
 
 
-def raw_chroma_accuracy(notes: Notes) -> float | None:
+def raw_chroma_accuracy(notes: Notes, weights: Floats) -> Floats:
     """The same, octaves aside."""
     off = _cents_off(notes)
-    return _within_tolerance(off - 1200 * np.round(off / 1200))
+    return _within_tolerance(off - 1200 * np.round(off / 1200), weights)
 
 
-def summarise(notes: Notes, names: Sequence[str]) -> dict[str, Any]:
-    """What is reported beside the headline; None for a class without notes and for a top 3 of three."""
-    by_class = f1(notes)
+def summarise(notes: Notes, names: Sequence[str], weights: Floats) -> dict[str, Any]:
+    """What is reported beside the headline, for each column of `weights`; NaN where undefined.
+
+    The top 3 of three classes is; and the confusion matrix is that of the first column alone.
+    """
+    matrix = confusion_matrix(notes, weights)
+    by_class = f1(matrix)
+    top_3 = top_k_accuracy(notes, 3, weights)
     return {
-        "top_3": top_k_accuracy(notes, 3) if len(names) > 3 else None,
-        "macro_f1": float(np.nanmean(by_class)),
-        "raw_pitch_accuracy": raw_pitch_accuracy(notes),
-        "raw_chroma_accuracy": raw_chroma_accuracy(notes),
+        "top_3": top_3 if len(names) > 3 else np.full_like(top_3, np.nan),
+        "macro_f1": mean_of_defined(by_class),
+        "raw_pitch_accuracy": raw_pitch_accuracy(notes, weights),
+        "raw_chroma_accuracy": raw_chroma_accuracy(notes, weights),
         "f1": by_name(names, by_class),
-        "confusion": confusion_matrix(notes).tolist(),
+        "confusion": matrix[:, :, 0].tolist(),
     }
 
 
@@ -127,16 +140,11 @@ def _hits(notes: Notes, k: int) -> Floats:
     return chance
 
 
-def _mean(values: Floats, weights: Floats) -> Floats:
-    return np.asarray(values @ weights / weights.sum(axis=0))
-
-
 def _cents_off(notes: Notes) -> Floats:
-    """For each note of known pitch, how many cents the answer is too high."""
-    off = np.array([100 * (float(note["pitch"]) - float(note["target_pitch"])) for note in notes])
-    known: Floats = off[np.isfinite(off)]
-    return known
+    """For each note how many cents the answer is too high, (n_notes,); NaN where the pitch is not known."""
+    return np.array([100 * (float(note["pitch"]) - float(note["target_pitch"])) for note in notes])
 
 
-def _within_tolerance(cents: Floats) -> float | None:
-    return float((np.abs(cents) < TOLERANCE_CENTS).mean()) if len(cents) else None
+def _within_tolerance(cents: Floats, weights: Floats) -> Floats:
+    right = np.where(np.isnan(cents), np.nan, np.abs(cents) < TOLERANCE_CENTS)
+    return weighted_mean(right, weights)

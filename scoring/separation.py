@@ -39,7 +39,8 @@ from numpy.typing import NDArray
 
 from earmark.scoring.bss_eval import Ratios, bss_eval, decibels, split, to_16_bit_grid
 from earmark.scoring.form import require_same_form
-from earmark.scoring.undefined import by_name, mean_of_defined, or_none
+from earmark.scoring.metric import Metric
+from earmark.scoring.undefined import by_name, mean_of_defined
 
 __all__ = ["Ratios", "bss_eval", "frame_sdr", "median_sdr", "pes", "score_clip", "si_sdr", "summarise"]
 
@@ -48,6 +49,16 @@ PES_FLOOR = 1e-12
 
 Floats = NDArray[np.float64]
 Songs = Sequence[Mapping[str, NDArray[Any]]]
+
+HEADLINE = Metric("sdr", -LIMIT_DB, LIMIT_DB, unit="dB")
+METRICS = tuple(
+    Metric(name, -LIMIT_DB, LIMIT_DB, unit="dB")
+    if not name.startswith("pes")
+    else Metric(name, 10 * np.log10(PES_FLOOR), np.inf, "less", "dB")
+    for metric in ("si_sdr", "pes", "isr", "sir", "sar", "museval_sdr", "sdr")
+    for name in (metric, f"{metric}_by_stem")
+    if name != "sdr"
+)
 
 
 def score_clip(
@@ -93,7 +104,7 @@ def median_sdr(songs: Songs, weights: Floats) -> Floats:
     stem that sounds in none of a draw's songs is left out of it, and a draw without any is NaN.
     """
     by_stem = np.stack([_median(song["sdr"]) for song in songs], axis=1)
-    return mean_of_defined(np.stack([_weighted_median(values, weights) for values in by_stem]))
+    return mean_of_defined(_medians(by_stem, weights))
 
 
 def si_sdr(references: NDArray[Any], estimates: NDArray[Any]) -> Floats:
@@ -109,19 +120,22 @@ def pes(references: NDArray[Any], estimates: NDArray[Any], sample_rate: float = 
     return mean_of_defined(np.where(silent, energy, np.nan))
 
 
-def museval_medians(songs: Songs, metric: str) -> Floats:
-    """A metric as museval aggregates it, the median over frames, then over songs, (n_stems,)."""
-    return _median(np.stack([_median(_bounded(song[metric])) for song in songs], axis=1))
+def museval_medians(songs: Songs, metric: str, weights: Floats) -> Floats:
+    """A metric as museval aggregates it, the median over frames, then over songs, (n_stems, n_draws)."""
+    return _medians(np.stack([_median(_bounded(song[metric])) for song in songs], axis=1), weights)
 
 
-def summarise(songs: Songs, names: Sequence[str]) -> dict[str, Any]:
-    """What is reported beside the headline: means over stems, then each stem; None where none is defined."""
-    by_stem = {"sdr": _median(np.stack([_median(song["sdr"]) for song in songs], axis=1))}
+def summarise(songs: Songs, names: Sequence[str], weights: Floats) -> dict[str, Any]:
+    """What is reported beside the headline, for each column of `weights`: means over stems, then each stem.
+
+    NaN where none is defined.
+    """
+    by_stem = {"sdr": _medians(np.stack([_median(song["sdr"]) for song in songs], axis=1), weights)}
     for metric in ("si_sdr", "pes"):
-        by_stem[metric] = _median(np.stack([song[metric] for song in songs], axis=1))
+        by_stem[metric] = _medians(np.stack([song[metric] for song in songs], axis=1), weights)
     for metric in ("isr", "sir", "sar", "museval_sdr"):
-        by_stem[metric] = museval_medians(songs, metric)
-    means = {name: or_none(mean_of_defined(values)) for name, values in by_stem.items() if name != "sdr"}
+        by_stem[metric] = museval_medians(songs, metric, weights)
+    means = {name: mean_of_defined(values) for name, values in by_stem.items() if name != "sdr"}
     return means | {f"{name}_by_stem": by_name(names, values) for name, values in by_stem.items()}
 
 
@@ -149,6 +163,11 @@ def _median(values: Floats) -> Floats:
     """Median along the last of two axes of what is not NaN; NaN where nothing is left."""
     ones = np.ones((values.shape[-1], 1))
     return np.array([_weighted_median(row, ones)[0] for row in values])
+
+
+def _medians(values: Floats, weights: Floats) -> Floats:
+    """Medians of each row of `values` (m, n), for each column of `weights` (n, n_draws), (m, n_draws)."""
+    return np.stack([_weighted_median(row, weights) for row in values])
 
 
 def _weighted_median(values: Floats, weights: Floats) -> Floats:

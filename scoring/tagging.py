@@ -37,12 +37,16 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from earmark.scoring.form import require_same_form
+from earmark.scoring.metric import Metric
 from earmark.scoring.ranking import average_precision, roc_auc
-from earmark.scoring.undefined import by_name, mean_of_defined, or_none
+from earmark.scoring.undefined import by_name, mean_of_defined, weighted_mean
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Clips = Sequence[Mapping[str, NDArray[Any]]]
+
+HEADLINE = Metric("map")
+METRICS = (Metric("lwlrap"), Metric("roc_auc"), Metric("map_at_3"), Metric("average_precision"))
 
 
 def score_clip(target: Bools, prediction: NDArray[Any], names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -76,37 +80,33 @@ def label_ranking_average_precision(target: Bools, prediction: NDArray[Any]) -> 
     return float((rank_among_true / rank).mean())
 
 
-def lwlrap(clips: Clips) -> float:
-    """Label-weighted label-ranking average precision over all clips; NaN where no clip has a tag."""
-    true_tags = np.array([clip["target"].sum() for clip in clips])
-    if not true_tags.any():
-        return float("nan")
-    return float(np.average([float(clip["score"]) for clip in clips], weights=true_tags))
+def lwlrap(clips: Clips, weights: Floats) -> Floats:
+    """Label-weighted label-ranking average precision, (n_draws,); NaN where no clip of a draw has a tag."""
+    true_tags = np.array([float(clip["target"].sum()) for clip in clips])
+    scores = np.array([float(clip["score"]) for clip in clips])
+    return weighted_mean(scores, weights * true_tags[:, None])
 
 
-def map_at_3(clips: Clips) -> float:
+def map_at_3(clips: Clips, weights: Floats) -> Floats:
     """Mean over the clips that have tags of AP among the three first-ranked tags; NaN where none has any."""
     targets, predictions = _stack(clips)
-    targets, predictions = targets[targets.any(axis=1)], predictions[targets.any(axis=1)]
-    if not len(targets):
-        return float("nan")
     order = np.lexsort((targets, -predictions))[:, :3]
     right = np.take_along_axis(targets, order, axis=1)
     precision = np.cumsum(right, axis=1) / np.arange(1, right.shape[1] + 1)
-    best = np.minimum(targets.sum(axis=1), 3)
-    return float(((precision * right).sum(axis=1) / best).mean())
+    best = np.clip(targets.sum(axis=1), 1, 3)
+    tagged = targets.any(axis=1, keepdims=True)
+    return weighted_mean((precision * right).sum(axis=1) / best, weights * tagged)
 
 
-def summarise(clips: Clips, names: Sequence[str]) -> dict[str, Any]:
-    """What is reported beside the headline; None where a metric is undefined for want of positives."""
+def summarise(clips: Clips, names: Sequence[str], weights: Floats) -> dict[str, Any]:
+    """What is reported beside the headline, for each column of `weights`; NaN for want of positives."""
     targets, predictions = _stack(clips)
-    ones = np.ones((len(clips), 1))
-    by_tag = [average_precision(*tag, ones)[0] for tag in zip(targets.T, predictions.T, strict=True)]
+    tags = list(zip(targets.T, predictions.T, strict=True))
     return {
-        "lwlrap": or_none(lwlrap(clips)),
-        "roc_auc": or_none(mean_of_defined(roc_auc(targets, predictions))),
-        "map_at_3": or_none(map_at_3(clips)),
-        "average_precision": by_name(names, by_tag),
+        "lwlrap": lwlrap(clips, weights),
+        "roc_auc": mean_of_defined(np.stack([roc_auc(*tag, weights) for tag in tags])),
+        "map_at_3": map_at_3(clips, weights),
+        "average_precision": by_name(names, [average_precision(*tag, weights) for tag in tags]),
     }
 
 

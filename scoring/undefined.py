@@ -18,11 +18,22 @@ def mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
+def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of `values` (n,) for each column of `weights` (n, n_draws), (n_draws,); NaN where all weigh nothing.
+
+    A value that is NaN is left out.
+    """
+    known = ~np.isnan(values)
+    total = weights[known].sum(axis=0)
+    out = np.full(weights.shape[1], np.nan)
+    return np.asarray(np.divide(values[known] @ weights[known], total, out=out, where=total > 0))
+
+
 def or_none(value: Any) -> float | None:
     """The number as a plain float, None for NaN."""
     return None if np.isnan(value) else float(value)
 
 
-def by_name(names: Sequence[str], values: Iterable[Any]) -> dict[str, float | None]:
-    """One value a name, None for NaN. Raises ValueError where their numbers differ."""
-    return {name: or_none(value) for name, value in zip(names, values, strict=True)}
+def by_name(names: Sequence[str], values: Iterable[Any]) -> dict[str, Any]:
+    """One entry a name. Raises ValueError where their numbers differ."""
+    return dict(zip(names, values, strict=True))

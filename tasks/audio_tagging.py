@@ -58,7 +58,8 @@ TASK = Task(
     files=files,
     blank=blank,
     score_clip=tagging.score_clip,
-    headline=Headline("map", tagging.mean_average_precision),
+    headline=Headline(tagging.HEADLINE, tagging.mean_average_precision),
     summarise=tagging.summarise,
+    metrics=tagging.METRICS,
     columns="path: the recording. labels: its tags, parted by semicolons, as in dog_bark;rain.",
 )

@@ -109,8 +109,9 @@ TASK = Task(
     files=lambda row: [row.path, _labels(row)],
     blank=blank,
     score_clip=activity.score_clip,
-    headline=Headline("macro_f1", activity.macro_f1),
+    headline=Headline(activity.HEADLINE, activity.macro_f1),
     summarise=activity.summarise,
+    metrics=activity.METRICS,
     columns="path: an audio file. labels: a CSV (path relative to the manifest) with a column time, in "
     "seconds, and for each class a column of confidences, active from 0.5, at any hop.",
 )

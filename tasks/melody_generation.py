@@ -102,8 +102,9 @@ TASK = Task(
     files=lambda row: [row.path],
     blank=blank,
     score_clip=melody.score_clip,
-    headline=Headline("transition_overlap", melody.mean_score),
+    headline=Headline(melody.HEADLINE, melody.mean_score),
     summarise=melody.summarise,
+    metrics=melody.METRICS,
     columns=(
         "path: a .jsonl.gz, one for all rows, with a line a song: {id, notes: [[syllable, syllabic, MIDI "
         "pitch, quarters, rest before], …]}; syllabic is single, begin, middle, end, or melisma for one more "

@@ -73,8 +73,9 @@ TASK = Task(
     files=files,
     blank=blank,
     score_clip=notes.score_clip,
-    headline=Headline("accuracy", notes.accuracy),
+    headline=Headline(notes.HEADLINE, notes.accuracy),
     summarise=notes.summarise,
+    metrics=notes.METRICS,
     columns="path: one note. labels: family=keyboard;pitch=60 (the pitch, a MIDI number, may be left out). "
     "group: the instrument.",
 )

@@ -87,8 +87,9 @@ TASK = Task(
     files=files,
     blank=blank,
     score_clip=separation.score_clip,
-    headline=Headline("sdr", separation.median_sdr, unit="dB"),
+    headline=Headline(separation.HEADLINE, separation.median_sdr),
     summarise=separation.summarise,
+    metrics=separation.METRICS,
     # Four stereo stems of a song of minutes take hundreds of megabytes, several times over in a network.
     limits=Limits(clip_seconds=60, memory_bytes=6 << 30),
     columns="path: the mixture's file. labels: the stems, as in vocals;drums;bass;other. Each stem lies "

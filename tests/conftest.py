@@ -52,6 +52,7 @@ def own_course(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 TOY_TASK = '''
 """Is it loud? The smallest task there is."""
 import numpy as np
+from earmark.scoring.metric import Metric
 from earmark.task import Headline, Task
 from earmark.submissions.limits import Limits
 
@@ -78,8 +79,12 @@ TASK = Task(
     files=lambda row: [row.path],
     blank=blank,
     score_clip=score_clip,
-    headline=Headline("accuracy", measure),
-    summarise=lambda scores, names: {"n_clips": len(scores), "per_class": {name: None for name in names}},
+    headline=Headline(Metric("accuracy"), measure),
+    summarise=lambda scores, names, weights: {
+        "n_clips": weights.sum(axis=0),
+        "per_class": {name: np.full(weights.shape[1], np.nan) for name in names},
+    },
+    metrics=[Metric("n_clips", highest=np.inf, better="neither"), Metric("per_class")],
     limits=Limits(startup_seconds=20, clip_seconds=0.5, split_seconds=60, memory_bytes=1 << 30),
     columns="labels: loud or quiet",
 )

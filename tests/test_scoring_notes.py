@@ -3,6 +3,7 @@
 import json
 
 import mir_eval
+import measured
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -30,7 +31,7 @@ def random_notes(rng, n=200, classes=(0, 1, 2, 4)):
 
 def test_accuracies_f1_and_confusion_are_scikit_learns_where_nothing_ties(rng):
     clips, true, scores, *_ = random_notes(rng)
-    summary = notes.summarise(clips, NAMES)
+    summary = measured.summary(notes, clips, NAMES)
     answered, labels = scores.argmax(axis=1), range(5)
     ones = np.ones((len(clips), 1))
     assert notes.accuracy(clips, ones)[0] == pytest.approx(sklearn.metrics.accuracy_score(true, answered))
@@ -63,7 +64,10 @@ def test_pitch_and_chroma_are_mir_evals(rng):
         for metric in (mir_eval.melody.raw_pitch_accuracy, mir_eval.melody.raw_chroma_accuracy)
     ]
     assert 0.2 < expected[0] < expected[1] < 0.95
-    assert [notes.raw_pitch_accuracy(clips), notes.raw_chroma_accuracy(clips)] == pytest.approx(expected)
+    assert [
+        notes.raw_pitch_accuracy(clips, measured.ones(clips))[0],
+        notes.raw_chroma_accuracy(clips, measured.ones(clips))[0],
+    ] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -71,26 +75,31 @@ def test_pitch_and_chroma_are_mir_evals(rng):
 )
 def test_half_a_semitone_is_wrong_and_octaves_are_forgiven_by_chroma(off, pitch, chroma):
     clip = [note(0, [1, 0], 60, 60 + off)]
-    assert (notes.raw_pitch_accuracy(clip), notes.raw_chroma_accuracy(clip)) == (pitch, chroma)
+    assert (
+        notes.raw_pitch_accuracy(clip, measured.ones(clip))[0],
+        notes.raw_chroma_accuracy(clip, measured.ones(clip))[0],
+    ) == (pitch, chroma)
 
 
 def test_constant_scores_earn_chance_whatever_the_classes():
     clips = [note(true, [0.2] * 5) for true in (0, 0, 0, 4)]
     assert notes.accuracy(clips, np.ones((4, 1)))[0] == pytest.approx(1 / 5)
-    assert notes.top_k_accuracy(clips, 3) == pytest.approx(3 / 5)
-    np.testing.assert_allclose(notes.confusion_matrix(clips)[0], [0.6] * 5)
+    assert notes.top_k_accuracy(clips, 3, measured.ones(clips))[0] == pytest.approx(3 / 5)
+    np.testing.assert_allclose(notes.confusion_matrix(clips, measured.ones(clips))[0, :, 0], [0.6] * 5)
 
 
 def test_a_tie_shares_what_lies_within_its_reach():
-    assert notes.top_k_accuracy([note(1, [0.9, 0.5, 0.5, 0.1])], 2) == pytest.approx(1 / 2)
-    assert notes.top_k_accuracy([note(1, [0.9, 0.5, 0.5, 0.1])], 3) == 1
-    assert notes.top_k_accuracy([note(3, [0.9, 0.5, 0.5, 0.1])], 3) == 0
+    assert notes.top_k_accuracy([note(1, [0.9, 0.5, 0.5, 0.1])], 2, np.ones((1, 1)))[0] == pytest.approx(
+        1 / 2
+    )
+    assert notes.top_k_accuracy([note(1, [0.9, 0.5, 0.5, 0.1])], 3, np.ones((1, 1)))[0] == 1
+    assert notes.top_k_accuracy([note(3, [0.9, 0.5, 0.5, 0.1])], 3, np.ones((1, 1)))[0] == 0
     assert note(0, [0.5, 0.5])["score"] == pytest.approx(1 / 2)
 
 
 def test_the_truth_is_perfect_and_a_summary_is_plain_json(rng):
     clips = [note(true, np.eye(5)[true], 50 + true, 50 + true) for true in (0, 3, 3, 1)]
-    summary = notes.summarise(clips, NAMES)
+    summary = measured.summary(notes, clips, NAMES)
     assert notes.accuracy(clips, np.ones((4, 1)))[0] == 1
     assert summary["macro_f1"] == summary["raw_pitch_accuracy"] == summary["raw_chroma_accuracy"] == 1
     json.dumps(summary, allow_nan=False)
@@ -98,7 +107,7 @@ def test_the_truth_is_perfect_and_a_summary_is_plain_json(rng):
 
 def test_three_classes_have_no_top_3():
     clips = [note(0, [0.1, 0.2, 0.3])]
-    assert notes.summarise(clips, NAMES[:3])["top_3"] is None
+    assert measured.summary(notes, clips, NAMES[:3])["top_3"] is None
 
 
 @pytest.mark.parametrize("scores", [[1.0, np.nan], [1.0, 0.0, 0.0], [[1.0, 0.0]]])

@@ -2,6 +2,7 @@
 
 import json
 
+import measured
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -63,7 +64,7 @@ def test_lwlrap_is_scikit_learns_weighted_by_the_number_of_true_tags(rng, tied):
     expected = sklearn.metrics.label_ranking_average_precision_score(
         targets, scores, sample_weight=targets.sum(axis=1)
     )
-    assert tagging.lwlrap(clips) == pytest.approx(expected)
+    assert tagging.lwlrap(clips, measured.ones(clips))[0] == pytest.approx(expected)
     for clip, truth, score in zip(clips, targets, scores, strict=True):
         one = sklearn.metrics.label_ranking_average_precision_score(truth[None], score[None])
         assert clip["score"] == pytest.approx(one)
@@ -75,13 +76,13 @@ def test_lwlrap_of_a_worked_example():
         tagging.score_clip(np.array([1, 0, 1, 0], bool), np.array([4, 3, 2, 1.0]), NAMES[:4]),
         tagging.score_clip(np.array([0, 1, 0, 0], bool), np.array([4, 3, 2, 1.0]), NAMES[:4]),
     ]
-    assert tagging.lwlrap(clips) == pytest.approx((1 + 2 / 3 + 1 / 2) / 3)
+    assert tagging.lwlrap(clips, measured.ones(clips))[0] == pytest.approx((1 + 2 / 3 + 1 / 2) / 3)
 
 
 def test_roc_auc_is_scikit_learns_over_tags_with_both_values(rng):
     clips, targets, scores = random_clips(rng, tied=True)
     expected = sklearn.metrics.roc_auc_score(targets[:, :5], scores[:, :5], average="macro")
-    summary = tagging.summarise(clips, NAMES)
+    summary = measured.summary(tagging, clips, NAMES)
     assert summary["roc_auc"] == pytest.approx(expected)
     assert summary["average_precision"]["f"] is None
 
@@ -99,7 +100,7 @@ def test_roc_auc_is_scikit_learns_over_tags_with_both_values(rng):
 )
 def test_map_at_3(true, scores, expected):
     clip = tagging.score_clip(np.array(true, bool), np.array(scores, float), NAMES[:4])
-    assert tagging.map_at_3([clip]) == pytest.approx(expected)
+    assert tagging.map_at_3([clip], measured.ones([clip]))[0] == pytest.approx(expected)
 
 
 def test_map_at_3_of_one_tag_a_clip_is_the_reciprocal_rank_cut_at_three(rng):
@@ -109,25 +110,27 @@ def test_map_at_3_of_one_tag_a_clip_is_the_reciprocal_rank_cut_at_three(rng):
         tagging.score_clip(np.eye(6, dtype=bool)[t], s, NAMES) for t, s in zip(true, scores, strict=True)
     ]
     rank = (scores > scores[np.arange(50), true][:, None]).sum(axis=1) + 1
-    assert tagging.map_at_3(clips) == pytest.approx(np.where(rank <= 3, 1 / rank, 0).mean())
+    assert tagging.map_at_3(clips, measured.ones(clips))[0] == pytest.approx(
+        np.where(rank <= 3, 1 / rank, 0).mean()
+    )
 
 
 def test_the_truth_is_perfect_blank_is_the_prior_and_a_summary_is_plain_json(rng):
     _, targets, _ = random_clips(rng)
     perfect = [tagging.score_clip(t, t.astype(float), NAMES) for t in targets]
     assert tagging.mean_average_precision(perfect, np.ones((80, 1)))[0] == pytest.approx(1)
-    summary = tagging.summarise(perfect, NAMES)
+    summary = measured.summary(tagging, perfect, NAMES)
     assert summary["lwlrap"] == summary["roc_auc"] == summary["map_at_3"] == 1
     blank = [tagging.score_clip(t, np.zeros(6), NAMES) for t in targets]
     prior = targets[:, :5].mean()
     assert tagging.mean_average_precision(blank, np.ones((80, 1)))[0] == pytest.approx(prior)
-    json.dumps([summary, tagging.summarise(blank, NAMES)], allow_nan=False)
+    json.dumps([summary, measured.summary(tagging, blank, NAMES)], allow_nan=False)
 
 
 def test_a_rising_transform_of_the_scores_and_the_order_of_clips_change_nothing(rng):
     clips, targets, scores = random_clips(rng, tied=True)
     squashed = [tagging.score_clip(t, np.tanh(s), NAMES) for t, s in zip(targets, scores, strict=True)]
-    summary, expected = tagging.summarise(squashed[::-1], NAMES), tagging.summarise(clips, NAMES)
+    summary, expected = (measured.summary(tagging, given, NAMES) for given in (squashed[::-1], clips))
     assert summary.pop("average_precision") == pytest.approx(expected.pop("average_precision"))
     assert summary == pytest.approx(expected)
 

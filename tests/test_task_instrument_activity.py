@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import measured
 import numpy as np
 import pandas as pd
 import pytest
@@ -148,7 +149,7 @@ def test_a_perfect_answer_scores_1_and_blank_0(test_split):
     assert headline(test_split, lambda inputs, target: target.astype(np.float32)) == 1
     assert headline(test_split, lambda inputs, target: TASK.blank(**inputs)) == 0
     scores = scores_of(test_split, lambda inputs, target: target.astype(np.float32))
-    assert TASK.summarise(scores, test_split.names)["micro_f1"] == 1
+    assert measured.summary(TASK, scores, test_split.names)["micro_f1"] == 1
     draws = draw_weights([clip.group for clip in test_split.clips], draws=50)
     assert np.all(TASK.headline.measure(scores, draws) == 1)
 
@@ -245,7 +246,7 @@ def test_a_baseline_hears_the_bass(baseline, test_split):
     column = test_split.names.index("bass")
     share = np.concatenate([score["target"] for score in scores])[:, column].mean()
     always_on = 2 * share / (1 + share)
-    assert TASK.summarise(scores, test_split.names)["f1"]["bass"] > always_on + 0.1
+    assert measured.summary(TASK, scores, test_split.names)["f1"]["bass"] > always_on + 0.1
 
 
 @pytest.mark.parametrize(("sr", "n_samples"), [(44100, 44100), (16000, 40000), (22050, 10)])

@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 from pathlib import Path
 
+import measured
 import numpy as np
 import pytest
 import soundfile
@@ -149,7 +150,7 @@ def test_nothing_is_won_by_silence_in_hard_seconds(songs):
 def test_summaries_name_every_stem_and_hold_no_nan(songs):
     scores = scores_of(songs, lambda inputs, target: 0.9 * target)
     assert TASK.headline.measure(scores, ONES)[0] == pytest.approx(20, abs=0.1)
-    summary = TASK.summarise(scores, songs.names)
+    summary = measured.summary(TASK, scores, songs.names)
     assert set(summary["sdr_by_stem"]) == set(songs.names)
     numbers = [value for value in summary.values() if isinstance(value, float)]
     assert numbers

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "v0001"
+HEAD = "v0002"
 
 
 def revision(connection: Connection) -> str | None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from earmark.leaderboard.exports import run_object
+from earmark.leaderboard.figures import ends
 from earmark.leaderboard.records import OutcomeRecord, RunRecord
 from earmark.leaderboard.store import Store
 
@@ -62,7 +63,7 @@ def print_run(console: Console, run: RunRecord, outcomes: Sequence[OutcomeRecord
     if run.score is not None:
         say(f"  {_headline(run)}")
         for name, value in run.score.metrics.items():
-            say(f"  {name}: {_value(value)}")
+            say(f"  {name}: {_value(value, run.score.intervals.get(name))}")
     for note in run.notes:
         say(f"  note: {note}")
     failures = Counter(
@@ -104,15 +105,16 @@ def _reason(run: RunRecord) -> str:
     return f"{run.verdict}: {run.reason}" if run.verdict else run.reason
 
 
-def _value(value: Any) -> str:
-    """A metric as text: a number, numbers a class, or a matrix (left to --json)."""
+def _value(value: Any, interval: Any = None) -> str:
+    """A metric as text: a number with its interval, numbers a class, or a matrix (left to --json)."""
     if value is None:
         return "undefined here"
     if isinstance(value, dict):
         return ", ".join(f"{name} {_value(part)}" for name, part in value.items())
     if isinstance(value, list):
         return f"{len(value)} rows (see --json)"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{text} {ends(interval)}" if interval else text
 
 
 def _plain(console: Console) -> Any:

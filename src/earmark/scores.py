@@ -1,4 +1,4 @@
-"""From clip scores to a run's score: the headline with its interval, and the also-reported metrics."""
+"""From clip scores to a run's score: the headline and the also-reported metrics, each with its interval."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ from earmark import scoring
 from earmark.clip import Answer, Clip, Inputs, Split
 from earmark.errors import InstructorError
 from earmark.leaderboard.records import ScoreRecord
-from earmark.scoring.intervals import draw_weights, interval
+from earmark.scoring.intervals import draw_weights, interval, intervals, point
 from earmark.shelf import load_shelf
 from earmark.task import ClipScores, Names, Task
 
@@ -49,20 +49,23 @@ def score_run(
 ) -> ScoreRecord:
     """The score of all clips, given in the split's order, by the scorer of that hash.
 
-    The interval is a percentile bootstrap over groups, so that fifty notes of one programme count as the one
+    An interval is a percentile bootstrap over groups, so that fifty notes of one programme count as the one
     draw that they are.
     """
-    draws = task.headline.measure(scores, draw_weights([clip.group for clip in clips]))
+    weights = draw_weights([clip.group for clip in clips])
+    draws = task.headline.measure(scores, weights)
     draws = np.where(np.isfinite(draws), draws, task.headline.floor)
     low, high = interval(draws[1:])
+    metrics = task.summarise(scores, names, weights)
     return ScoreRecord(
         scorer_hash=scorer,
-        name=task.headline.name,
-        unit=task.headline.unit,
+        name=task.headline.metric.name,
+        unit=task.headline.metric.unit,
         value=float(draws[0]),
         low=low,
         high=high,
-        metrics=task.summarise(scores, names),
+        metrics=point(metrics),
+        intervals=intervals(metrics),
         replicates=draws[1:],
     )
 

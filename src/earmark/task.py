@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from earmark.clip import Answer, Array, Inputs
 from earmark.manifest import Row
+from earmark.scoring.metric import Metric
 from earmark.submissions.limits import Limits
 
 ClipScores = dict[str, Array]
@@ -19,18 +20,31 @@ The entry "score", a number, is the clip's own share of the headline, shown clip
 Names = tuple[str, ...]
 
 
+Measured = dict[str, Any]
+"""Metrics by name: float64 (n_draws,), NaN where undefined; or a dict of those by class; or nested lists, such as
+a confusion matrix, which have no draws."""
+
+
 @dataclass(frozen=True)
 class Headline:
-    """The one number that ranks."""
+    """The one number that ranks. Higher is better."""
 
-    name: str
-    """As the field writes it: `macro_f1`, `sdr`."""
+    metric: Metric
     measure: Callable[[Sequence[ClipScores], NDArray[np.float64]], NDArray[np.float64]]
     """From all clips' scores and weights of shape (n_clips, n_draws) to one value a draw, shape (n_draws,).
-    A weight says how often a clip was drawn: a column of ones is the split as it is. Higher is better."""
-    unit: str = ""
+    A weight says how often a clip was drawn: a column of ones is the split as it is."""
     floor: float = 0.0
     """The value given to a draw in which it is undefined, so that no score is ever NaN."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a metric of which more is not better: it can't rank."""
+        if self.metric.better != "more":
+            raise ValueError(f"{self.metric} can't be the headline: more must be better.")
+
+
+def nothing_else(scores: Sequence[ClipScores], names: Names, weights: NDArray[np.float64]) -> Measured:  # noqa: ARG001
+    """No metric beside the headline."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -55,8 +69,10 @@ class Task:
     score_clip: Callable[[Answer, Answer, Names], ClipScores]
     """(target, prediction, names) -> what the clip adds to the scores."""
     headline: Headline
-    summarise: Callable[[Sequence[ClipScores], Names], dict[str, Any]]
-    """The also-reported metrics: name -> number, or dict of numbers a class, or nested lists (a matrix)."""
+    summarise: Callable[[Sequence[ClipScores], Names, NDArray[np.float64]], Measured] = nothing_else
+    """The also-reported metrics, from scores, names and the same weights as the headline's."""
+    metrics: Sequence[Metric] = ()
+    """What `summarise` reports, with range and better way."""
     limits: Limits = field(default_factory=Limits)
     columns: str = ""
     """How a folder's manifest.csv must look for this task, in a sentence or two."""

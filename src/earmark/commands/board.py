@@ -22,7 +22,9 @@ def tasks(
         return
     declared = load_task(task)
     typer.echo((load_shelf("tasks", task).__doc__ or "").strip())
-    typer.echo(f"\nheadline: {declared.headline.name} {declared.headline.unit}".rstrip())
+    typer.echo(f"\nheadline: {declared.headline.metric}")
+    for metric in declared.metrics:
+        typer.echo(f"also: {metric}")
     typer.echo(f"limits: {declared.limits}")
     typer.echo(f"a folder of your own: {declared.columns}")
     typer.echo(f"baselines: {', '.join(f'{task}/{name}' for name in baselines(task))}")
