@@ -13,16 +13,18 @@ Metrics
     Lerch, "On the evaluation of generative models in music", Neural Computing and Applications 32, 2020).
   Overlap is the area that two histograms of sum 1 share. One song at a time; then the mean over songs.
 * PD and DD: overlap of the histograms of pitches and of durations (Sheng et al., "SongMASS", AAAI 2021).
-* Conditioning gain: a song's headline less the mean headline that the same melody has against the human
-  melodies of ten other songs of about its length. Near 0: the model does not follow the lyrics. In [-1, 1].
-* Melody distance (SongMASS): the cost of dynamic time warping between both contours of pitch in eighth notes,
-  each less its mean, over the length of the predicted one. In semitones; less is better.
+* Conditioning gain: a song's headline less that of the melody which the same model writes when the words of
+  the lyrics are shuffled. Near 0: the model does not follow the lyrics. In [-1, 1].
+* Melody distance (SongMASS): the cost of dynamic time warping between both contours of pitch in sixteenth
+  notes, each less its mean, over the length of the predicted one. In semitones; less is better.
 * Scale consistency, repetition and span of the predicted melody (Yu, Srivastava, Canales, "Conditional
   LSTM-GAN for melody generation from lyrics", ACM TOMM 17(1), 2021): the share of notes in the best major
   scale, the share of three-note groups of pitches that came before, and the range in semitones. None is
   better or worse.
-* Copied phrases: the share of eight-note phrases (intervals and durations) that stand so in a human melody of
-  the split. A model that knows the hidden songs shows here; honest ones have little but repeated notes.
+* Copied phrases: the share of five-note phrases (intervals and durations) that stand so in a melody of the
+  training set, and the same of the human melodies, which share phrases as well. A memoriser shows here.
+* Hidden phrases: the share of eight-note phrases that stand so in a human melody of the split. A model that
+  knows the hidden songs shows here; honest ones have little but repeated notes.
 * Note F1 (mir_eval.transcription, at 120 quarters a minute: onset within 50 ms, the same pitch, offset
   ignored).
 * Raw chroma accuracy (mir_eval.melody): the share of syllables of the right pitch, octaves aside.
@@ -36,7 +38,7 @@ Differences from the references
    bin; NLTM as Yang and Lerch count it has twelve note values instead.
 3. SongMASS counts rests in PD and DD as if they were notes of pitch 128; here only what is sung is counted.
 4. Melody distance: a contour starts at the first note and ends with the human one's length four times over,
-   or after 2048 eighths, so that no answer can make the scorer slow. A rest prolongs the note before it, as
+   or after 4096 sixteenths, so that no answer can make the scorer slow. A rest prolongs the note before it, as
    there.
 5. Repetition is a share, not Yu's count, which grows with the song.
 """
@@ -44,21 +46,24 @@ Differences from the references
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import mir_eval
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.scoring import matching
 from earmark.scoring.form import require_same_form
 from earmark.scoring.metric import Metric
 from earmark.scoring.undefined import weighted_mean
+from earmark.scoring.warping import warping_cost
 
 WIDEST_INTERVAL = 24
 DURATION_BINS = 132
 SHORTEST, LONGEST = 1 / 16, 64.0
-LONGEST_CONTOUR = 2048
+STEPS_A_QUARTER = 4
+LONGEST_CONTOUR = 4096
 SECONDS_A_QUARTER = 0.5
-PHRASE = 8
-OTHERS = 10
+PHRASE, LONG_PHRASE = 5, 8
+COPIES = 0.5
+"""Of the phrases that a human would not share with the training set: more is remarked on."""
 MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
 
 Floats = NDArray[np.float64]
@@ -75,7 +80,9 @@ METRICS = (
     Metric("note_f1"),
     Metric("raw_chroma_accuracy"),
     Metric("conditioning_gain", lowest=-1),
+    Metric("hidden_phrases", better="less"),
     Metric("copied_phrases", better="less"),
+    Metric("copied_phrases_by_humans", better="neither"),
 )
 
 
@@ -116,8 +123,34 @@ def summarise(
 ) -> dict[str, Any]:
     """Means over songs for each column of `weights`; NaN for the conditioning gain of a single song."""
     means = {name: _mean_of(name, songs, weights) for name in OF_ONE_SONG}
-    gain = weighted_mean(conditioning_gains(songs), weights)
-    return means | {"conditioning_gain": gain, "copied_phrases": copied_phrases(songs, weights)}
+    gain = _mean_of("score", songs, weights) - _mean_of("shuffled_score", songs, weights)
+    known = [song["target"] for song in songs]
+    hidden = copied_phrases([song["prediction"] for song in songs], known, LONG_PHRASE, weights)
+    return means | {"conditioning_gain": gain, "hidden_phrases": hidden}
+
+
+def against_training(songs: Songs, training: Sequence[NDArray[Any]], weights: Floats) -> dict[str, Any]:
+    """Phrases that stand in the melodies of the training set, of the answers and of the human melodies."""
+    known = [bounded(melody) for melody in training]
+    return {
+        f"copied_phrases{suffix}": copied_phrases([song[who] for song in songs], known, PHRASE, weights)
+        for who, suffix in (("prediction", ""), ("target", "_by_humans"))
+    }
+
+
+def remarks(metrics: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[str]:
+    """What staff should know: a model that copies the training set, or does not follow the lyrics."""
+    said = []
+    copied, human = metrics.get("copied_phrases"), metrics.get("copied_phrases_by_humans")
+    if copied is not None and human is not None and copied - human > COPIES * (1 - human):
+        said.append(
+            f"It copies: {copied:.0%} of its five-note phrases stand in the training set, of the human "
+            f"melodies' {human:.0%}."
+        )
+    low, high = intervals.get("conditioning_gain") or (1.0, 1.0)
+    if low <= 0 <= high or high < 0:
+        said.append("It does not follow the lyrics: with their words shuffled it scores no worse.")
+    return said
 
 
 def _mean_of(metric: str, songs: Songs, weights: Floats) -> Floats:
@@ -166,31 +199,11 @@ def melody_distance(human: Floats, machine: Floats) -> float:
 
 
 def contour(melody: Floats, longest: int) -> Floats:
-    """The pitch at each eighth note from the first note's onset on, at least one and at most `longest`."""
+    """The pitch at each sixteenth note from the first note's onset on, at least one and at most `longest`."""
     onset, offset = _times(melody)
-    count = int(np.clip(round(2 * (offset[-1] - onset[0])), 1, longest))
-    sounding = np.searchsorted(onset, onset[0] + np.arange(count) / 2, side="right") - 1
+    count = int(np.clip(round(STEPS_A_QUARTER * (offset[-1] - onset[0])), 1, longest))
+    sounding = np.searchsorted(onset, onset[0] + np.arange(count) / STEPS_A_QUARTER, side="right") - 1
     return np.asarray(melody[sounding, 0])
-
-
-def warping_cost(one: Floats, other: Floats) -> float:
-    """The least sum of |one[i] - other[j]| over paths from start to end, a step in either or both at a time.
-
-    Filled along the diagonals i + j, each in one go, since its cells depend only on the two before it.
-    """
-    n, m, backwards = len(one), len(other), other[::-1]
-    before, last = np.full(n + 1, np.inf), np.full(n + 1, np.inf)
-    before[0] = 0.0
-    for diagonal in range(2, n + m + 1):
-        low, high = max(1, diagonal - m), min(n, diagonal - 1) + 1
-        difference = np.abs(one[low - 1 : high - 1] - backwards[m - diagonal + low : m - diagonal + high])
-        cheapest = np.minimum(
-            np.minimum(last[low - 1 : high - 1], last[low:high]), before[low - 1 : high - 1]
-        )
-        cost = np.full(n + 1, np.inf)
-        cost[low:high] = difference + cheapest
-        before, last = last, cost
-    return float(last[n])
 
 
 def scale_consistency(human: Floats, machine: Floats) -> float:  # noqa: ARG001 - only the machine's is described
@@ -214,11 +227,10 @@ def span(human: Floats, machine: Floats) -> float:  # noqa: ARG001 - only the ma
 
 def note_f1(human: Floats, machine: Floats) -> float:
     """mir_eval's F-measure of notes with the right onset and pitch, at 120 quarters a minute."""
-    notes = []
-    for melody in (human, machine):
-        intervals = np.stack(_times(melody), axis=1) * SECONDS_A_QUARTER
-        notes += [intervals, mir_eval.util.midi_to_hz(melody[:, 0])]
-    return float(mir_eval.transcription.precision_recall_f1_overlap(*notes, offset_ratio=None)[2])
+    one, other = (
+        np.column_stack([_times(melody)[0] * SECONDS_A_QUARTER, melody[:, 0]]) for melody in (human, machine)
+    )
+    return matching.note_f1(one, other)
 
 
 def raw_chroma_accuracy(human: Floats, machine: Floats) -> float:
@@ -240,37 +252,24 @@ OF_ONE_SONG: dict[str, Callable[[Floats, Floats], float]] = {
 }
 
 
-def conditioning_gains(songs: Songs) -> Floats:
-    """Each song's headline less what its melody would have for other songs' lyrics; NaN where there are none.
+def copied_phrases(
+    melodies: Sequence[NDArray[Any]], known: Sequence[NDArray[Any]], length: int, weights: Floats
+) -> Floats:
+    """The share of the melodies' phrases that stand, in whatever key, in a known one, for each column of weights.
 
-    The other songs of a song are the OTHERS next ones in the order of length, the shortest after the longest.
+    0 where there is no phrase of that length. `weights` is (n_melodies, n_draws).
     """
-    by_length = sorted(range(len(songs)), key=lambda at: len(songs[at]["target"]))
-    gains = np.full(len(songs), np.nan)
-    steps = range(1, min(OTHERS, len(songs) - 1) + 1)
-    for place, at in enumerate(by_length) if steps else ():
-        others = [songs[by_length[(place + step) % len(songs)]] for step in steps]
-        elsewhere = [transition_overlap(other["target"], songs[at]["prediction"]) for other in others]
-        gains[at] = float(songs[at]["score"]) - np.mean(elsewhere)
-    return gains
+    there = {phrase for melody in known for phrase in _phrases(melody, length)}
+    phrases = [_phrases(melody, length) for melody in melodies]
+    copied = np.array([sum(phrase in there for phrase in each) for each in phrases])
+    return np.asarray((copied @ weights) / np.maximum(np.array([len(each) for each in phrases]) @ weights, 1))
 
 
-def copied_phrases(songs: Songs, weights: Floats) -> Floats:
-    """The share of predicted eight-note phrases that stand, in whatever key, in a human melody, (n_draws,).
-
-    0 where there is no phrase of that length.
-    """
-    known = {phrase for song in songs for phrase in _phrases(song["target"])}
-    predicted = [_phrases(song["prediction"]) for song in songs]
-    copied = np.array([sum(phrase in known for phrase in phrases) for phrases in predicted])
-    return np.asarray((copied @ weights) / np.maximum([len(phrases) for phrases in predicted] @ weights, 1))
-
-
-def _phrases(melody: NDArray[Any]) -> list[tuple[int, ...]]:
-    """All runs of PHRASE notes, each as its durations and the intervals between its notes."""
+def _phrases(melody: NDArray[Any], length: int) -> list[tuple[int, ...]]:
+    """All runs of `length` notes, each as its durations and the intervals between its notes."""
     intervals, durations = _intervals(melody).tolist(), _duration_bins(melody).tolist()
-    starts = range(len(durations) - PHRASE + 1)
-    return [(*durations[at : at + PHRASE], *intervals[at : at + PHRASE - 1]) for at in starts]
+    starts = range(len(durations) - length + 1)
+    return [(*durations[at : at + length], *intervals[at : at + length - 1]) for at in starts]
 
 
 def _pitches(melody: NDArray[Any]) -> Integers:

@@ -2,8 +2,8 @@
 
 import json
 
-import mir_eval
 import measured
+import mir_eval
 import numpy as np
 import pytest
 import sklearn.metrics

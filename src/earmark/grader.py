@@ -20,8 +20,8 @@ from earmark.clip import Split
 from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError
 from earmark.leaderboard.records import NewRun, OutcomeRecord, RunRecord
 from earmark.leaderboard.store import Store
-from earmark.predictions import PredictionWriter
-from earmark.scores import Item, read_items, score_item, score_run, scorer_hash
+from earmark.predictions import SHUFFLED, PredictionWriter
+from earmark.scores import Item, read_items, score_item, score_run, scorer_hash, shuffled_inputs
 from earmark.submissions.folder import Submission, check_origin
 from earmark.submissions.intake import name_of, take_in
 from earmark.submissions.kept import check_unchanged, fingerprint
@@ -165,8 +165,13 @@ class Grader:
             for batch in _batches(self.split, tally.notes):
                 blanks = [self.task.blank(**item.inputs) for item in batch]
                 replies = session.predict([item.inputs for item in batch], blanks)
-                for item, reply in zip(batch, replies, strict=True):
-                    self._count(item, reply, tally, writer)
+                shuffled: list[Reply | None] = [None] * len(batch)
+                if self.task.shuffle:
+                    shuffled[:] = session.predict(
+                        [shuffled_inputs(self.task, item) for item in batch], blanks
+                    )
+                for asked in zip(batch, replies, shuffled, strict=True):
+                    self._count(*asked, tally, writer)
                 progress(len(tally.outcomes), len(ids))
             if session.printed:
                 printed = tally.capped(session.printed) if self._discreet else session.printed
@@ -182,14 +187,19 @@ class Grader:
     def _discreet(self) -> bool:
         return self.split.hidden and not self.frank
 
-    def _count(self, item: Item, reply: Reply, tally: Tally, writer: PredictionWriter) -> None:
+    def _count(
+        self, item: Item, reply: Reply, shuffled: Reply | None, tally: Tally, writer: PredictionWriter
+    ) -> None:
         """Score one reply, keep its prediction, and write down what became of the clip."""
         clip = item.clip
-        scores = score_item(self.task, self.split.names, item, reply.prediction)
+        deaf = shuffled.prediction if shuffled else None
+        scores = score_item(self.task, self.split.names, item, reply.prediction, deaf)
         tally.scores[clip.id] = scores
         tally.notes.update(dict.fromkeys(reply.notes))
         if reply.prediction is not None:
             writer.add(clip.id, reply.prediction)
+        if deaf is not None:
+            writer.add(f"{clip.id}{SHUFFLED}", deaf)
         tally.outcomes[clip.id] = OutcomeRecord(
             clip_id=clip.id,
             group=clip.group,
@@ -205,13 +215,13 @@ class Grader:
         if not clips:
             raise InstructorError(f"No clip of {self.split.data} can be read: {'; '.join(tally.notes)}")
         scores = [tally.scores[clip.id] for clip in clips]
-        score = score_run(self.task, self.split.names, clips, scores, scorer_hash(self.task_name))
+        score, remarks = score_run(self.task_name, self.split, clips, scores)
         self.store.finish(
             run_id,
             state="scored",
             outcomes=[tally.outcomes[clip.id] for clip in clips if clip.id in tally.outcomes],
             score=score,
-            notes=tuple(tally.notes),
+            notes=(*tally.notes, *remarks),
             seconds=tally.seconds,
             peak_memory_bytes=tally.peak_memory_bytes,
         )

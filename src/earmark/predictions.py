@@ -18,6 +18,11 @@ import numpy as np
 from earmark.clip import Answer
 from earmark.errors import OurFault
 
+SHUFFLED = " shuffled"
+"""Behind a clip's id: the answer to its shuffled inputs."""
+
+Kept = Callable[[str], Answer | None]
+
 
 class PredictionWriter:
     """Writes answers as they come; the file appears under its name only when all are in."""
@@ -27,6 +32,7 @@ class PredictionWriter:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
         self._partial = path.with_suffix(".partial")
+        ids = [*ids, *(f"{clip_id}{SHUFFLED}" for clip_id in ids)]
         self._numbers = {clip_id: number for number, clip_id in enumerate(ids)}
         self._zip = zipfile.ZipFile(self._partial, "w")
         self._zip.writestr("ids.json", json.dumps(ids))
@@ -55,7 +61,7 @@ class PredictionWriter:
 
 
 @contextmanager
-def kept_predictions(path: Path | None) -> Iterator[Callable[[str], Answer | None]]:
+def kept_predictions(path: Path | None) -> Iterator[Kept]:
     """Open a run's predictions: a function from a clip's id to its answer, None where there is none.
 
     Answers are read when asked for. Without a path there is none to any. Raises OurFault where the file is
@@ -81,3 +87,8 @@ def kept_predictions(path: Path | None) -> Iterator[Callable[[str], Answer | Non
             return arrays.get("", arrays) if arrays else None
 
         yield answer_to
+
+
+def answers_to(clip_id: str, kept: Kept) -> tuple[Answer | None, Answer | None]:
+    """The answers to a clip's inputs and to the same shuffled."""
+    return kept(clip_id), kept(f"{clip_id}{SHUFFLED}")

@@ -5,8 +5,8 @@ from pathlib import Path
 from earmark.errors import InstructorError
 from earmark.leaderboard.records import RunRecord, ScoreRecord
 from earmark.leaderboard.store import Store
-from earmark.predictions import kept_predictions
-from earmark.scores import read_items, score_item, score_run, scorer_hash
+from earmark.predictions import answers_to, kept_predictions
+from earmark.scores import read_items, score_item, score_run
 from earmark.shelf import load_task
 from earmark.splits import open_split
 
@@ -28,10 +28,10 @@ def rescore(run: RunRecord, store: Store, predictions: Path) -> ScoreRecord:
         )
     with kept_predictions(None if run.reference else predictions / f"{run.id}.npz") as answer_to:
         scored = [
-            (item.clip, score_item(task, split.names, item, answer_to(item.clip.id)))
+            (item.clip, score_item(task, split.names, item, *answers_to(item.clip.id, answer_to)))
             for item in read_items(split, split.clips, {})
         ]
     clips, scores = zip(*scored, strict=True)
-    score = score_run(task, split.names, clips, scores, scorer_hash(run.task))
+    score, _ = score_run(run.task, split, clips, scores)
     store.add_score(run.id, score)
     return score

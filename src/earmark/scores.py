@@ -1,5 +1,6 @@
 """From clip scores to a run's score: the headline and the also-reported metrics, each with its interval."""
 
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from earmark.clip import Answer, Clip, Inputs, Split
 from earmark.errors import InstructorError
 from earmark.leaderboard.records import ScoreRecord
 from earmark.scoring.intervals import draw_weights, interval, intervals, point
-from earmark.shelf import load_shelf
+from earmark.shelf import load_shelf, load_task
+from earmark.splits import open_split
 from earmark.task import ClipScores, Names, Task
 
 
@@ -38,27 +40,42 @@ def read_items(split: Split, clips: Iterable[Clip], notes: dict[str, None]) -> I
             notes[f"Left out for every submission alike: {error}"] = None
 
 
-def score_item(task: Task, names: Names, item: Item, answer: Answer | None) -> ClipScores:
-    """Score one answer, or the blank answer where there is none."""
-    prediction = task.blank(**item.inputs) if answer is None else answer
-    return task.score_clip(item.target, prediction, names)
+def shuffled_inputs(task: Task, item: Item) -> Inputs:
+    """The clip's inputs out of order, always in the same way."""
+    assert task.shuffle is not None
+    return task.shuffle(item.inputs, np.random.default_rng(list(item.clip.id.encode())))
+
+
+def score_item(
+    task: Task, names: Names, item: Item, answer: Answer | None, shuffled: Answer | None = None
+) -> ClipScores:
+    """Score one answer, and that to the shuffled inputs if the task asks for it; blank where there is none."""
+    blank = task.blank(**item.inputs)
+    scores = task.score_clip(item.target, blank if answer is None else answer, names)
+    if task.shuffle is None:
+        return scores
+    deaf = task.score_clip(item.target, blank if shuffled is None else shuffled, names)
+    return scores | {"shuffled_score": deaf["score"]}
 
 
 def score_run(
-    task: Task, names: Names, clips: Sequence[Clip], scores: Sequence[ClipScores], scorer: str
-) -> ScoreRecord:
-    """The score of all clips, given in the split's order, by the scorer of that hash.
+    task_name: str, split: Split, clips: Sequence[Clip], scores: Sequence[ClipScores]
+) -> tuple[ScoreRecord, Sequence[str]]:
+    """The score of all clips, given in the split's order, by today's scorer; and the task's remarks on it.
 
     An interval is a percentile bootstrap over groups, so that fifty notes of one programme count as the one
     draw that they are.
     """
+    task = load_task(task_name)
     weights = draw_weights([clip.group for clip in clips])
     draws = task.headline.measure(scores, weights)
     draws = np.where(np.isfinite(draws), draws, task.headline.floor)
     low, high = interval(draws[1:])
-    metrics = task.summarise(scores, names, weights)
-    return ScoreRecord(
-        scorer_hash=scorer,
+    metrics = task.summarise(scores, split.names, weights)
+    if task.against_training and (training := training_targets(task_name, split.data)):
+        metrics |= task.against_training(scores, training, weights)
+    score = ScoreRecord(
+        scorer_hash=scorer_hash(task_name),
         name=task.headline.metric.name,
         unit=task.headline.metric.unit,
         value=float(draws[0]),
@@ -68,6 +85,17 @@ def score_run(
         intervals=intervals(metrics),
         replicates=draws[1:],
     )
+    return score, task.remarks(score.metrics, score.intervals)
+
+
+@functools.lru_cache(maxsize=1)
+def training_targets(task_name: str, data: str) -> tuple[Answer, ...]:
+    """The targets of the training split of a data set or folder; none where it has no such split."""
+    try:
+        split = open_split(load_task(task_name), "train", data=data)
+    except InstructorError:
+        return ()
+    return tuple(item.target for item in read_items(split, split.clips, {}))
 
 
 def scorer_hash(task_name: str) -> str:

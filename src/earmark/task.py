@@ -1,6 +1,6 @@
 """What a task file declares: `TASK = Task(...)`, one file a task, in `tasks/`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,11 @@ class Headline:
             raise ValueError(f"{self.metric} can't be the headline: more must be better.")
 
 
+def no_remark(metrics: Mapping[str, Any], intervals: Mapping[str, Any]) -> Sequence[str]:  # noqa: ARG001
+    """No remark on a run."""
+    return ()
+
+
 def nothing_else(scores: Sequence[ClipScores], names: Names, weights: NDArray[np.float64]) -> Measured:  # noqa: ARG001
     """No metric beside the headline."""
     return {}
@@ -73,6 +78,15 @@ class Task:
     """The also-reported metrics, from scores, names and the same weights as the headline's."""
     metrics: Sequence[Metric] = ()
     """What `summarise` reports, with range and better way."""
+    shuffle: Callable[[Inputs, np.random.Generator], Inputs] | None = None
+    """A clip's inputs out of order, for a task in which a model may answer well without heeding them. Each model
+    is asked those too, and `summarise` finds the score of that answer under "shuffled_score"."""
+    against_training: (
+        Callable[[Sequence[ClipScores], Sequence[Answer], NDArray[np.float64]], Measured] | None
+    ) = None
+    """Metrics that compare answers with the targets of the training split, where the data has one."""
+    remarks: Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[str]] = no_remark
+    """From the metrics and their intervals, what staff should know of a run, such as that it copies."""
     limits: Limits = field(default_factory=Limits)
     columns: str = ""
     """How a folder's manifest.csv must look for this task, in a sentence or two."""

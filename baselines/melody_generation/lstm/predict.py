@@ -7,7 +7,7 @@ is and as an interval. An answer is drawn from these chances with random numbers
 alone.
 
 Transition overlap on the hidden split of seed 1: .650, 95 % interval .614 to .684; with a conditioning gain
-of .05, so it follows the lyrics a little.
+of .013 (-.010 to .036), so it has learnt the ways of melodies rather than of lyrics.
 """
 
 import zlib
