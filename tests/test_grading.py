@@ -307,3 +307,21 @@ def test_limits_of_the_course_are_kept_to(toy, own_course):
     ]
     assert "parameters; 100 are allowed. Most are in weights.txt" in runs[1]["reason"]
     assert "from_scratch: true" in runs[2]["reason"]
+
+
+def test_a_task_that_shuffles_inputs_asks_for_those_too_and_rescoring_finds_the_answers_kept(own_course):
+    code, out = earmark("grade", "melody_generation/pitch_distribution", "--seed", "3", "--json")
+    [run] = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    low, high = run["intervals"]["conditioning_gain"]
+    assert low < run["metrics"]["conditioning_gain"] < high
+    assert run["metrics"]["copied_phrases"] < run["metrics"]["copied_phrases_by_humans"]
+    assert "does not follow the lyrics" in earmark("show", run["run"])[1]
+    assert earmark("rescore", run["run"])[0] == 0
+    [again] = [
+        json.loads(line)
+        for line in earmark("board", "melody_generation", "--json")[1].splitlines()
+        if json.loads(line)["run"] == run["run"]
+    ]
+    assert again["metrics"] == run["metrics"]
+    assert again["intervals"] == run["intervals"]
