@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
+from scipy.linalg.blas import dtrsm
 
 BLOCK_ROWS = 16
 """Lags are taken together up to blocks of this size: fewer and larger steps than with p rows."""
@@ -71,12 +72,12 @@ def solve_by_schur(first_row: Floats, right: Floats) -> Floats:
     solution = right.copy()
     for start, row in zip(range(0, len(right), p), cholesky_rows(first_row), strict=True):
         here = slice(start, start + p)
-        solution[here] = np.linalg.solve(row[:, :p].T, solution[here])
+        solution[here] = dtrsm(1, row[:, :p], solution[here], trans_a=True)
         solution[start + p :] -= row[:, p:].T @ solution[here]
         rows.append(row)
     for start, row in zip(range(len(right) - p, -1, -p), reversed(rows), strict=True):
         here = slice(start, start + p)
-        solution[here] = np.linalg.solve(row[:, :p], solution[here] - row[:, p:] @ solution[start + p :])
+        solution[here] = dtrsm(1, row[:, :p], solution[here] - row[:, p:] @ solution[start + p :])
     return solution
 
 
@@ -110,7 +111,7 @@ def _clearing(a: Floats, b: Floats) -> Floats:
     """
     p = len(a)
     identity = np.eye(p)
-    k = np.linalg.solve(a.T, b.T).T
+    k = dtrsm(1, a, b, side=True)
     over_l, over_m = np.linalg.inv(np.linalg.cholesky(np.stack([identity - k.T @ k, identity - k @ k.T])))
     turn = np.empty((2 * p, 2 * p))
     turn[:p, :p], turn[:p, p:] = over_l, -over_l @ k.T

@@ -51,9 +51,10 @@ from earmark.scoring.projection import projection_filters
 
 __all__ = ["Ratios", "bss_eval", "decibels", "split", "to_16_bit_grid"]
 
-WORKERS = min(8, len(os.sched_getaffinity(0)))
-KEPT_BYTES = 150_000_000  # of frames' correlations; further frames are correlated once more
+WORKERS = min(4, len(os.sched_getaffinity(0)))
+KEPT_BYTES = 250_000_000  # of frames' correlations; further frames are correlated once more
 FRAMES_AT_ONCE = 8
+ARENA_BYTES = 31 << 20  # just below the largest threshold that glibc sets by itself
 
 
 class Ratios(NamedTuple):
@@ -110,7 +111,12 @@ def split(n_samples: int, window: float, hop: float) -> list[Span]:
 
 @contextmanager
 def _pool() -> Iterator[ThreadPoolExecutor]:
-    """Threads of ours, one a processor, and none of BLAS's, which cost more than they give here."""
+    """Threads of ours, one a processor, and none of BLAS's, which cost more than they give here.
+
+    glibc gives freed arrays back to the system, and fetching them anew took a third of the time; once a larger
+    block has been freed, it keeps smaller ones (mallopt(3), M_MMAP_THRESHOLD).
+    """
+    np.empty(ARENA_BYTES, dtype=np.uint8)
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:
         yield pool
 

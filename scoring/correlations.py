@@ -21,6 +21,7 @@ TRANSFORM = 2048  # samples a transform, at least
 BLOCKS_AT_ONCE = 32  # a second of 44.1 kHz fits
 
 Floats = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
 Span = tuple[int, int]
 """First and past-the-last sample."""
 
@@ -48,6 +49,7 @@ class Track:
         self.estimates = estimates
         self.filters = filters
         self.device = device
+        self.n_references = len(references) * references.shape[2]
         self.off_grid = False
         """Whether a reference read so far had to be rounded."""
 
@@ -55,25 +57,26 @@ class Track:
         size = max(TRANSFORM, scipy.fft.next_fast_len(4 * self.filters, real=True))
         hop = size - self.filters + 1
         start, stop = span
-        parts = []
+        spectrum: Any = 0
+        energies = np.zeros(2 * self.n_references)
         for first in range(start, stop, BLOCKS_AT_ONCE * hop):
             last = min(first + BLOCKS_AT_ONCE * hop, stop)
             n_blocks = -(-(last - first) // hop)
             cut = self.read(first, min(last + self.filters - 1, stop), n_blocks * hop + self.filters - 1)
             blocks = sliding_window_view(cut, size, axis=1)[:, ::hop]
-            products = self._correlate(blocks[: len(cut) // 2, :, :hop], blocks)
+            spectrum = spectrum + self._cross_spectrum(blocks[: self.n_references, :, :hop], blocks)
             new = cut[:, : last - first]
-            parts.append(Statistics(products, np.einsum("cn,cn->c", new, new)))
-        return Statistics(*(sum(part[1:], start=part[0]) for part in zip(*parts, strict=True)))
+            energies += np.einsum("cn,cn->c", new, new)
+        return Statistics(self._lags(spectrum, size), energies)
 
     def products_across(self, boundaries: list[int]) -> Floats:
         """Like `Statistics.products`, of x before and y after a boundary, summed over boundaries."""
         reach = self.filters - 1
         size = scipy.fft.next_fast_len(2 * self.filters, real=True)
         cuts = np.stack([self.read(at - reach, at + reach, size) for at in boundaries], axis=1)
-        x = cuts[: len(cuts) // 2, :, :reach].copy()
+        x = cuts[: self.n_references, :, :reach].copy()
         cuts[:, :, :reach] = 0
-        return self._correlate(x, cuts)
+        return self._lags(self._cross_spectrum(x, cuts), size)
 
     def read(self, start: int, stop: int, length: int) -> Floats:
         """All signals from `start` to `stop` or the track's end, then zeros, (2p, length)."""
@@ -97,9 +100,13 @@ class Track:
         estimates = (_sounds(stem, span, rounded=False) for stem in self.estimates)
         return not (all(references) and all(estimates))
 
-    def _correlate(self, x: Floats, y: Floats) -> Floats:
-        products = correlate(x, y) if self.device is None else correlate_by_torch(x, y, self.device)
-        return products[:, :, : self.filters].copy()
+    def _cross_spectrum(self, x: Floats, y: Floats) -> Any:
+        return cross_spectrum(x, y) if self.device is None else cross_spectrum_by_torch(x, y, self.device)
+
+    def _lags(self, spectrum: Any, size: int) -> Floats:
+        """The inverse transform, cut to the filters' length."""
+        lags = scipy.fft.irfft(np.asarray(spectrum.cpu() if self.device else spectrum), size)
+        return np.array(lags[:, :, : self.filters])
 
 
 def to_16_bit_grid(stems: NDArray[Any]) -> NDArray[Any]:
@@ -107,33 +114,30 @@ def to_16_bit_grid(stems: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.rint(stems * GRID) / GRID)
 
 
-def correlate(x: Floats, y: Floats) -> Floats:
-    """Circular correlations (p, q, size), summed over blocks, of x (p, n_blocks, up to size), y (q, n_blocks, size).
+def cross_spectrum(x: Floats, y: Floats) -> Complexes:
+    """The sum over blocks of conj(X) Y, (p, q, size // 2 + 1), for signals x, zeros after them, and y.
 
-    Spectra are laid out by block, bin and channel, with real and imaginary parts as channels of their own, so
-    that BLAS multiplies them bin by bin where they lie.
+    These are (p, n_blocks, up to size) and (q, n_blocks, size). Spectra are laid out by block, bin and channel, with
+    real and imaginary parts as channels of their own, so that BLAS multiplies them bin by bin where they lie.
     """
     p, q, size = len(x), len(y), y.shape[2]
     left = scipy.fft.rfft(x.transpose(1, 2, 0), size, axis=1).view(np.float64)
     right = scipy.fft.rfft(y.transpose(1, 2, 0), axis=1).view(np.float64)
-    parts = (
-        (left.transpose(1, 2, 0) @ right.transpose(1, 0, 2)).reshape(-1, p, 2, q, 2).transpose(2, 4, 1, 3, 0)
-    )
-    spectrum = np.empty(parts.shape[2:], dtype=np.complex128)
-    spectrum.real = parts[0, 0] + parts[1, 1]
-    spectrum.imag = parts[0, 1] - parts[1, 0]
-    return np.asarray(scipy.fft.irfft(spectrum, size))
+    parts = (left.transpose(1, 2, 0) @ right.transpose(1, 0, 2)).reshape(-1, p, 2, q, 2)
+    result = np.empty((len(parts), p, q), dtype=np.complex128)
+    np.add(parts[:, :, 0, :, 0], parts[:, :, 1, :, 1], out=result.real)
+    np.subtract(parts[:, :, 0, :, 1], parts[:, :, 1, :, 0], out=result.imag)
+    return result.transpose(1, 2, 0)
 
 
-def correlate_by_torch(x: Floats, y: Floats, device: str) -> Floats:
-    """`correlate` on a torch device, in float64."""
+def cross_spectrum_by_torch(x: Floats, y: Floats, device: str) -> Any:
+    """`cross_spectrum` on a torch device, as a tensor of complex128."""
     import torch  # noqa: PLC0415 - it takes a second to load, and few need it
 
     size = y.shape[2]
     left = torch.fft.rfft(torch.tensor(x, device=device), size)
     right = torch.fft.rfft(torch.tensor(y, device=device), size)
-    spectrum = torch.einsum("ibf,jbf->ijf", left.conj(), right)
-    return np.asarray(torch.fft.irfft(spectrum, size).cpu())
+    return torch.einsum("ibf,jbf->ijf", left.conj(), right)
 
 
 def _sounds(stem: NDArray[Any], span: Span, *, rounded: bool) -> bool:
