@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 import scipy.signal
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from earmark.scoring import bss_eval as module
+from earmark.scoring import correlations
 from earmark.scoring.correlations import Track
 from earmark.scoring.projection import projection_filters
 from earmark.scoring.separation import bss_eval
@@ -128,6 +132,65 @@ def test_a_stem_that_is_silent_throughout_is_nan_and_not_an_error(rng, which):
     with pytest.raises(ValueError, match="non-silent"):
         by_museval(references, estimates, 64)
     assert all(np.isnan(r).all() for r in bss_eval(references, estimates, sample_rate=FRAME, filters=64))
+
+
+@pytest.mark.parametrize("window", [1.0, 0.01])
+def test_frames_that_are_not_kept_are_correlated_again(rng, monkeypatch, window):
+    stems = song(rng)
+    kept = bss_eval(*stems, sample_rate=FRAME, window=window, hop=window, filters=64)
+    monkeypatch.setattr(module, "KEPT_BYTES", 0)
+    assert_agree(bss_eval(*stems, sample_rate=FRAME, window=window, hop=window, filters=64), kept)
+
+
+def test_a_long_frame_is_read_piece_by_piece(rng, monkeypatch):
+    monkeypatch.setattr(correlations, "BLOCKS_AT_ONCE", 2)
+    compare(*song(rng), window=3.0)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_torch_gives_what_numpy_gives(rng, device):
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("There is no GPU that torch can use.")
+    stems = song(rng, n_samples=5 * FRAME)
+    stems[1][0, FRAME : 2 * FRAME] = 0
+    ours = bss_eval(*stems, sample_rate=FRAME, device=device)
+    for by_torch, by_numpy in zip(ours, bss_eval(*stems, sample_rate=FRAME), strict=True):
+        np.testing.assert_allclose(by_torch, by_numpy, rtol=0, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_stems=st.integers(1, 4),
+    n_channels=st.integers(1, 2),
+    n_samples=st.integers(2000, 12000),
+    levels=st.lists(st.sampled_from([1.0, 0.1, 0.003]), min_size=4, max_size=4),
+    window=st.sampled_from([0.25, 0.3, 1.0]),
+    hop=st.sampled_from([0.25, 0.5, 1.0]),
+    filters=st.sampled_from([1, 2, 31, 64, 100]),
+)
+def test_museval_agrees_whatever_the_track(
+    seed, n_stems, n_channels, n_samples, levels, window, hop, filters
+):
+    references, estimates = song(np.random.default_rng(seed), n_stems, n_samples, n_channels)
+    loudness = np.array(levels)[:n_stems, None, None]
+    compare(on_grid(loudness * references), loudness[::-1] * estimates, filters, window, hop)
+
+
+def test_museval_agrees_with_itself_only_on_the_16_bit_grid(rng):
+    """Band-limited stems and the same scaled by 0.7: as ratios, nothing should change."""
+    noise = rng.normal(size=(3, 15000, 2))
+    low = scipy.signal.sosfilt(scipy.signal.butter(12, 0.3, output="sos"), 0.1 * noise, axis=1)
+    estimates = low + 0.2 * low[[1, 2, 0]] + 0.001 * rng.normal(size=noise.shape)
+
+    def self_noise(references):
+        plain, scaled = (by_museval(scale * references, scale * estimates, 128) for scale in (1.0, 0.7))
+        return max(np.abs(a - b).max() for a, b in zip(plain, scaled, strict=True))
+
+    assert self_noise(on_grid(low)) < TOLERANCE_DB
+    assert self_noise(low) > 100 * self_noise(on_grid(low))
 
 
 def test_float32_gives_what_float64_gives(rng):
