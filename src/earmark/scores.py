@@ -31,13 +31,14 @@ def read_items(split: Split, clips: Iterable[Clip], notes: dict[str, None]) -> I
     """Read clips one by one.
 
     A clip whose files can't be read is no submission's fault: it is left out for every submission alike, and
-    `notes` names it.
+    `notes` names it, though not where the split lies: the folder of a hidden one has its seed in its name.
     """
     for clip in clips:
         try:
             yield Item(clip, clip.inputs(), split.targets[clip.id]())
         except InstructorError as error:
-            notes[f"Left out for every submission alike: {error}"] = None
+            said = str(error).replace(f"{split.folder}/", "")
+            notes[f"Left out for every submission alike: {said}"] = None
 
 
 def shuffled_inputs(task: Task, item: Item) -> Inputs:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from earmark.scoring.metric import Metric
 from earmark.submissions.limits import Limits
 from earmark.task import Headline, Task
 
@@ -28,8 +29,7 @@ TASK = Task(
     files=lambda row: [row.path],
     blank=blank,
     score_clip=score_clip,
-    headline=Headline("accuracy", measure),
-    summarise=lambda scores, names: {"n_clips": len(scores)},
+    headline=Headline(Metric("accuracy"), measure),
     limits=Limits(
         startup_seconds=20,
         clip_seconds=10,

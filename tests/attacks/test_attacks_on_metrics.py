@@ -2,11 +2,13 @@
 
 from types import SimpleNamespace
 
+import measured
 import numpy as np
 import pytest
 from sklearn.metrics import label_ranking_average_precision_score
 
 from earmark.scoring import activity, melody, notes, separation, tagging
+from earmark.scoring.intervals import point
 from earmark.shelf import load_task
 from earmark.submissions.errors import SubmissionError
 from earmark.submissions.form import check
@@ -24,7 +26,7 @@ def summary_of(metric, targets, answers, names):
     clips = [
         metric.score_clip(target, answer, names) for target, answer in zip(targets, answers, strict=True)
     ]
-    return clips, metric.summarise(clips, names)
+    return clips, measured.summary(metric, clips, names)
 
 
 def headline(task, clips):
@@ -173,9 +175,11 @@ def test_row_32_copies_and_melodies_that_ignore_the_words_show(rng):
         )
         for _ in range(12)
     ]
-    names = ()
-    _, known = summary_of(melody, songs, [songs[1], *songs[:-1]], names)
-    assert known["copied_phrases"] == 1
-    _, deaf = summary_of(melody, songs, [songs[0]] * len(songs), names)
-    _, honest = summary_of(melody, songs, songs, names)
-    assert deaf["conditioning_gain"] < 0.1 < honest["conditioning_gain"]
+    hidden, weights = songs[:6], np.ones((6, 1))
+    clips = [melody.score_clip(*pair, ()) for pair in zip(hidden, songs[6:], strict=True)]
+    deaf = [clip | {"shuffled_score": clip["score"]} for clip in clips]
+    metrics = melody.summarise(deaf, (), weights) | melody.against_training(deaf, songs[6:], weights)
+    said = melody.remarks(point(metrics), {"conditioning_gain": [0.0, 0.0]})
+    assert [remark.split(":")[0] for remark in said] == ["It copies", "It does not follow the lyrics"]
+    looked_up = [melody.score_clip(song, song, ()) | {"shuffled_score": 0.0} for song in hidden]
+    assert measured.summary(melody, looked_up, ())["hidden_phrases"] == 1
