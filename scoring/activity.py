@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from earmark.scoring.form import require_same_form
 from earmark.scoring.metric import Metric
-from earmark.scoring.ranking import average_precision, roc_auc
+from earmark.scoring.ranking import rank
 from earmark.scoring.undefined import by_name, mean_of_defined
 
 THRESHOLD = 0.5
@@ -123,10 +123,8 @@ def summarise(clips: Clips, names: Sequence[str], weights: Floats) -> dict[str, 
     targets = np.concatenate([clip["target"] for clip in clips])
     predictions = np.concatenate([clip["prediction"] for clip in clips])
     clip_of_frame = np.repeat(np.arange(len(clips)), [len(clip["target"]) for clip in clips])
-    columns = list(zip(targets.T, predictions.T, strict=True))
-    auc = np.stack([roc_auc(*column, weights, clip_of_frame) for column in columns])
-    precision = np.stack([average_precision(*column, weights, clip_of_frame) for column in columns])
-    precision[np.isnan(auc)] = np.nan
+    precision, auc = rank(targets, predictions, weights, clip_of_frame)
+    precision = np.where(np.isnan(auc), np.nan, precision)
     return {
         "micro_f1": micro_f1(clips, weights),
         "mAP": mean_of_defined(precision),

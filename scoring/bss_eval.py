@@ -58,7 +58,7 @@ ARENA_BYTES = 31 << 20  # just below the largest threshold that glibc sets by it
 
 
 class Ratios(NamedTuple):
-    """Ratios in dB, each float64 (n_stems, n_frames); NaN in a frame where any stem or estimate is silent."""
+    """Ratios in dB, each float64 (n_stems, n_frames); NaN in a frame that is left out."""
 
     sdr: Floats
     isr: Floats
@@ -74,12 +74,15 @@ def bss_eval(
     window: float = 1.0,
     hop: float = 1.0,
     filters: int = 512,
+    silent_estimates: bool = False,
     device: str | None = None,
 ) -> Ratios:
     """SDR, ISR, SIR and SAR of each stem in frames of `window` seconds every `hop` seconds.
 
     Arrays are (n_stems, n_samples, n_channels); `filters` is the filters' length in samples. A last part
     that does not fill a frame counts in the filters only; a track shorter than a frame is one frame.
+    A frame in which an estimate is silent, and no reference, is NaN for all stems as in museval; with
+    `silent_estimates` it is computed, where a silent estimate's SIR and SAR say nothing.
     `device` names a torch device, such as "cuda", that correlates in numpy's place, in float64 as well.
     Raises ValueError where the shapes differ or are empty, and warns where references are off the 16-bit
     grid.
@@ -91,7 +94,7 @@ def bss_eval(
         )
     frames = split(references.shape[1], window * sample_rate, hop * sample_rate)
     track = Track(references, estimates, filters, device)
-    live = [at for at, frame in enumerate(frames) if not track.silent(frame)]
+    live = [at for at, frame in enumerate(frames) if not track.silent(frame, estimates=not silent_estimates)]
     ratios = np.full((4, len(references), len(frames)), np.nan)
     if live:
         with _pool() as pool:

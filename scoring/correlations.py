@@ -94,11 +94,13 @@ class Track:
         errors -= references
         return signals.reshape(-1, length)
 
-    def silent(self, span: Span) -> bool:
-        """As museval tests it: whether the channels of any reference or estimate sum to zero throughout."""
-        references = (_sounds(stem, span, rounded=True) for stem in self.references)
-        estimates = (_sounds(stem, span, rounded=False) for stem in self.estimates)
-        return not (all(references) and all(estimates))
+    def silent(self, span: Span, *, estimates: bool = True) -> bool:
+        """As museval tests it: whether the channels of any reference, or estimate, sum to zero throughout."""
+        theirs = self.estimates if estimates else ()
+        return not (
+            all(_sounds(stem, span, rounded=True) for stem in self.references)
+            and all(_sounds(stem, span, rounded=False) for stem in theirs)
+        )
 
     def _cross_spectrum(self, x: Floats, y: Floats) -> Any:
         return cross_spectrum(x, y) if self.device is None else cross_spectrum_by_torch(x, y, self.device)

@@ -9,7 +9,7 @@ Metrics
 * SDR, the headline: 10 log10(|s|^2 / |s - estimate|^2) of each frame, the SDR of BSSEval version 4; the
   median over frames, then over songs, for each stem (Stöter, Liutkus and Ito, LVA/ICA 2018), then the
   mean over stems.
-* ISR, SIR, SAR and SDR as museval prints them: see `bss_eval`.
+* ISR, SIR, SAR: see `bss_eval`; and all four as museval prints them.
 * SI-SDR over the whole clip (J. Le Roux et al., "SDR: half-baked or well done?", ICASSP 2019).
 * PES, predicted energy at silence (K. Schulze-Forster et al., "Weakly informed audio source separation",
   WASPAA 2019): 10 log10(|estimate|^2 + 1e-12) of each frame in which the reference is silent, the mean
@@ -21,7 +21,9 @@ Differences from the references
    drops it for all stems where any stem or any estimate is silent, so that silencing hard seconds raises
    its median. Here a silent estimate has the 0 dB that the formula gives: it can only better a frame that
    was worse than silence.
-2. The headline's SDR is cut to [-100, 100] dB, which is beyond the 96 dB of 16-bit audio: an exact frame
+   ISR, SIR and SAR need all stems, and drop a frame where any reference is silent; a silent estimate has
+   SILENT_DB in all three, which is 0 / 0 for two of them, and the other stems what they have.
+2. These ratios are cut to [-100, 100] dB, which is beyond the 96 dB of 16-bit audio: an exact frame
    is finite. A median feels this only where most frames are there.
 3. A stem that is silent throughout a song is left out of that stem's median over songs.
 4. SI-SDR has one scale for all channels of a stem and no removal of the mean, and is cut to the same range; a
@@ -31,13 +33,14 @@ Differences from the references
    or, where those errors cancel, infinite and dropped.
 """
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.scoring.bss_eval import Ratios, bss_eval, decibels, split, to_16_bit_grid
+from earmark.scoring.bss_eval import Ratios, bss_eval, decibels, split
 from earmark.scoring.form import require_same_form
 from earmark.scoring.metric import Metric
 from earmark.scoring.undefined import by_name, mean_of_defined
@@ -45,17 +48,19 @@ from earmark.scoring.undefined import by_name, mean_of_defined
 __all__ = ["Ratios", "bss_eval", "frame_sdr", "median_sdr", "pes", "score_clip", "si_sdr", "summarise"]
 
 LIMIT_DB = 100.0
+SILENT_DB = 0.0
 PES_FLOOR = 1e-12
 
 Floats = NDArray[np.float64]
 Songs = Sequence[Mapping[str, NDArray[Any]]]
 
+MUSEVAL = ("museval_sdr", "museval_isr", "museval_sir", "museval_sar")
 HEADLINE = Metric("sdr", -LIMIT_DB, LIMIT_DB, unit="dB")
 METRICS = tuple(
     Metric(name, -LIMIT_DB, LIMIT_DB, unit="dB")
     if not name.startswith("pes")
     else Metric(name, 10 * np.log10(PES_FLOOR), np.inf, "less", "dB")
-    for metric in ("si_sdr", "pes", "isr", "sir", "sar", "museval_sdr", "sdr")
+    for metric in ("si_sdr", "pes", "isr", "sir", "sar", *MUSEVAL, "sdr")
     for name in (metric, f"{metric}_by_stem")
     if name != "sdr"
 )
@@ -64,28 +69,39 @@ METRICS = tuple(
 def score_clip(
     target: NDArray[Any], prediction: NDArray[Any], names: Sequence[str], sample_rate: float = 44100
 ) -> dict[str, NDArray[Any]]:
-    """One song's part: `sdr`, `museval_sdr`, `isr`, `sir`, `sar`, `si_sdr`, `pes` and `score`.
+    """One song's part: the ratios of frames (n_stems, n_frames), `si_sdr` and `pes` (n_stems,), and `score`.
 
-    The ratios of frames are (n_stems, n_frames), `si_sdr` and `pes` (n_stems,); `score` is the mean over
-    stems of the median of `sdr`, 0 where every stem is silent. Of these only `score` is never NaN. For
-    museval's numbers the target is put on the 16-bit grid. Raises ValueError where the shapes differ or a
-    value is not finite.
+    The ratios are `sdr`, `isr`, `sir`, `sar` and the four of MUSEVAL; `score` is the mean over stems of the median
+    of `sdr`, 0 where every stem is silent. Of these only `score` is never NaN. But for `sdr`, `si_sdr` and `pes`
+    the target is put on the 16-bit grid. Raises ValueError where the shapes differ or a value is not finite.
     """
     require_same_form(target, prediction)
     if len(names) != len(target):
         raise ValueError(f"There are {len(target)} stems and {len(names)} names: {', '.join(names)}.")
     sdr = frame_sdr(target, prediction, sample_rate)
-    museval = bss_eval(to_16_bit_grid(target), prediction, sample_rate=sample_rate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lossy and resampled recordings are off the 16-bit grid, all of them
+        ratios = bss_eval(target, prediction, sample_rate=sample_rate, silent_estimates=True)
+    frames = [slice(*frame) for frame in split(target.shape[1], sample_rate, sample_rate)]
+    silent = np.stack([_energy(prediction[:, frame]) == 0 for frame in frames], axis=1)
+    no_sum = np.array([not prediction[:, frame].sum(axis=2).any(axis=1).all() for frame in frames])
+    safe = {
+        name: np.where(silent & ~np.isnan(ratio), SILENT_DB, _bounded(ratio))
+        for name, ratio in _named(ratios)
+    }
+    museval = {f"museval_{name}": np.where(no_sum, np.nan, ratio) for name, ratio in _named(ratios)}
     return {
+        **safe,
+        **museval,
         "sdr": sdr,
-        "museval_sdr": museval.sdr,
-        "isr": museval.isr,
-        "sir": museval.sir,
-        "sar": museval.sar,
         "si_sdr": si_sdr(target, prediction),
         "pes": pes(target, prediction, sample_rate),
         "score": np.nan_to_num(mean_of_defined(_median(sdr))),
     }
+
+
+def _named(ratios: Ratios) -> Iterable[tuple[str, Floats]]:
+    return ratios._asdict().items()
 
 
 def frame_sdr(references: NDArray[Any], estimates: NDArray[Any], sample_rate: float = 44100) -> Floats:
@@ -120,8 +136,8 @@ def pes(references: NDArray[Any], estimates: NDArray[Any], sample_rate: float = 
     return mean_of_defined(np.where(silent, energy, np.nan))
 
 
-def museval_medians(songs: Songs, metric: str, weights: Floats) -> Floats:
-    """A metric as museval aggregates it, the median over frames, then over songs, (n_stems, n_draws)."""
+def frame_medians(songs: Songs, metric: str, weights: Floats) -> Floats:
+    """The median of a ratio over frames, then over songs, as museval aggregates it, (n_stems, n_draws)."""
     return _medians(np.stack([_median(_bounded(song[metric])) for song in songs], axis=1), weights)
 
 
@@ -133,8 +149,8 @@ def summarise(songs: Songs, names: Sequence[str], weights: Floats) -> dict[str, 
     by_stem = {"sdr": _medians(np.stack([_median(song["sdr"]) for song in songs], axis=1), weights)}
     for metric in ("si_sdr", "pes"):
         by_stem[metric] = _medians(np.stack([song[metric] for song in songs], axis=1), weights)
-    for metric in ("isr", "sir", "sar", "museval_sdr"):
-        by_stem[metric] = museval_medians(songs, metric, weights)
+    for metric in ("isr", "sir", "sar", *MUSEVAL):
+        by_stem[metric] = frame_medians(songs, metric, weights)
     means = {name: mean_of_defined(values) for name, values in by_stem.items() if name != "sdr"}
     return means | {f"{name}_by_stem": by_name(names, values) for name, values in by_stem.items()}
 

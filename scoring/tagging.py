@@ -38,7 +38,7 @@ from scipy.stats import rankdata
 
 from earmark.scoring.form import require_same_form
 from earmark.scoring.metric import Metric
-from earmark.scoring.ranking import average_precision, roc_auc
+from earmark.scoring.ranking import average_precision, rank
 from earmark.scoring.undefined import by_name, mean_of_defined, weighted_mean
 
 Floats = NDArray[np.float64]
@@ -66,9 +66,7 @@ def mean_average_precision(clips: Clips, weights: Floats) -> Floats:
 
     A tag without positives in a draw is left out of it; a draw where no tag has any is NaN.
     """
-    targets, predictions = _stack(clips)
-    by_tag = [average_precision(*tag, weights) for tag in zip(targets.T, predictions.T, strict=True)]
-    return mean_of_defined(np.stack(by_tag))
+    return mean_of_defined(average_precision(*_stack(clips), weights))
 
 
 def label_ranking_average_precision(target: Bools, prediction: NDArray[Any]) -> float:
@@ -100,13 +98,12 @@ def map_at_3(clips: Clips, weights: Floats) -> Floats:
 
 def summarise(clips: Clips, names: Sequence[str], weights: Floats) -> dict[str, Any]:
     """What is reported beside the headline, for each column of `weights`; NaN for want of positives."""
-    targets, predictions = _stack(clips)
-    tags = list(zip(targets.T, predictions.T, strict=True))
+    ranked = rank(*_stack(clips), weights)
     return {
         "lwlrap": lwlrap(clips, weights),
-        "roc_auc": mean_of_defined(np.stack([roc_auc(*tag, weights) for tag in tags])),
+        "roc_auc": mean_of_defined(ranked.roc_auc),
         "map_at_3": map_at_3(clips, weights),
-        "average_precision": by_name(names, [average_precision(*tag, weights) for tag in tags]),
+        "average_precision": by_name(names, ranked.average_precision),
     }
 
 

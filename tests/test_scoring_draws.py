@@ -112,9 +112,7 @@ def test_average_precision_and_roc_auc_are_those_of_scikit_learn_with_sample_wei
     clip = np.sort(rng.integers(0, 20, 400))
     target, score = rng.random(400) < 0.3, rng.integers(0, levels, 400) / levels
     weights = draw_weights([str(number) for number in range(20)], draws=300)  # more than are taken at once
-    found = [
-        measure(target, score, weights, clip) for measure in (ranking.average_precision, ranking.roc_auc)
-    ]
+    found = [values[0] for values in ranking.rank(target[:, None], score[:, None], weights, clip)]
     for draw in range(weights.shape[1]):
         weight = weights[clip, draw]
         expected = [
@@ -125,9 +123,16 @@ def test_average_precision_and_roc_auc_are_those_of_scikit_learn_with_sample_wei
 
 
 def test_a_draw_without_positives_has_neither():
-    target, score, weights = np.array([True, False]), np.array([0.3, 0.2]), np.array([[1.0, 0, 2], [1, 2, 0]])
-    np.testing.assert_array_equal(ranking.average_precision(target, score, weights), [1, np.nan, 1])
-    np.testing.assert_array_equal(ranking.roc_auc(target, score, weights), [1, np.nan, np.nan])
+    target, score = np.array([[True], [False]]), np.array([[0.3], [0.2]])
+    precision, auc = ranking.rank(target, score, np.array([[1.0, 0, 2], [1, 2, 0]]))
+    np.testing.assert_array_equal(precision, [[1, np.nan, 1]])
+    np.testing.assert_array_equal(auc, [[1, np.nan, np.nan]])
+
+
+@pytest.mark.parametrize("weight", [0.5, -1, 1e9])
+def test_weights_that_count_nothing_are_refused(weight):
+    with pytest.raises(ValueError, match="whole numbers"):
+        ranking.rank(np.array([[True]]), np.array([[0.3]]), np.array([[weight]]))
 
 
 def test_points_and_intervals_have_the_form_that_is_stored():

@@ -65,11 +65,25 @@ def test_silencing_hard_seconds_raises_musevals_median_and_not_ours_above_0(rng)
     silenced = estimates.copy()
     silenced[0, :6000] = 0
     before, after = score(references, estimates), score(references, silenced)
-    museval = [separation.museval_medians([s], "museval_sdr", np.ones((1, 1)))[0, 0] for s in (before, after)]
+    museval = [separation.frame_medians([s], "museval_sdr", np.ones((1, 1)))[0, 0] for s in (before, after)]
     ours = [np.median(s["sdr"][0]) for s in (before, after)]
     assert museval[0] < -5
     assert museval[1] > 15
     assert ours == pytest.approx([museval[0], 0.0])
+
+
+def test_silencing_an_estimate_removes_no_frame_from_isr_sir_and_sar(rng):
+    references, estimates = song(rng)
+    silenced = estimates.copy()
+    silenced[0, 2000:3000] = 0
+    before, after = score(references, estimates), score(references, silenced)
+    for metric in ("isr", "sir", "sar"):
+        assert np.isfinite(after[metric]).all()
+        assert after[metric][0, 2] == separation.SILENT_DB
+        assert np.isnan(after[f"museval_{metric}"][:, 2]).all()
+        others = np.arange(5) != 2
+        np.testing.assert_allclose(after[metric][:, others], after[f"museval_{metric}"][:, others])
+        np.testing.assert_allclose(after[metric][1], before[metric][1])  # the other stem keeps what it has
 
 
 def test_exact_and_hopeless_frames_are_bounded(rng):
@@ -155,7 +169,7 @@ def test_musevals_numbers_are_as_museval_prints_them(rng):
     for name in NAMES:
         assert summary["museval_sdr_by_stem"][name] == pytest.approx(printed[name]["SDR"], abs=1e-3)
         for metric in ("isr", "sir", "sar"):
-            mine = summary[f"{metric}_by_stem"][name]
+            mine = summary[f"museval_{metric}_by_stem"][name]
             assert mine == pytest.approx(printed[name][metric.upper()], abs=1e-3)
 
 
