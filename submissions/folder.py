@@ -3,8 +3,8 @@
 import difflib
 import hashlib
 import os
-import stat
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -150,34 +150,45 @@ def _refused(message: str) -> SubmissionError:
 
 
 def _files(folder: Path) -> list[Path]:
-    """All regular files, sorted; SubmissionError for links that lead outside, devices, pipes and sockets."""
-    files: list[Path] = []
-    for top, folders, names in os.walk(folder):
-        if len(Path(top).relative_to(folder).parts) > MAX_FOLDERS_DEEP:
-            raise _refused(f"folders lie in one another more than {MAX_FOLDERS_DEEP} deep; flatten them.")
-        for name in [*folders, *names]:
-            if not name.isprintable():
-                raise _refused(f"the name {name!a} has characters that can't be shown; rename it.")
-            place = Path(top, name)
-            mode = place.lstat().st_mode
-            if stat.S_ISLNK(mode):
-                _check_link(place, folder)
-            elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-                raise _refused(f"{place.relative_to(folder)} is a device, pipe or socket, not a file.")
-            if name in names and place.is_file():
-                files.append(place)
-        folders[:] = [name for name in folders if name not in SKIPPED]
-        if len(files) > MAX_FILES:
-            raise SubmissionError("too large", f"the folder has more than {MAX_FILES} files.")
+    """All files, sorted; SubmissionError for links, devices, pipes and sockets, and for what can't be read."""
+    files = []
+    for place, entry in entries(folder):
+        said = place.relative_to(folder)
+        if not entry.name.isprintable():
+            raise _refused(f"the name {entry.name!a} has characters that can't be shown; rename it.")
+        if entry.is_symlink():
+            raise _refused(f"{said} is a link; put the file itself there.")
+        if entry.is_file():
+            files.append(place)
+        elif not entry.is_dir():
+            raise _refused(f"{said} is a device, pipe or socket, not a file.")
     return sorted(files)
 
 
-def _check_link(link: Path, folder: Path) -> None:
-    target = link.readlink()
-    if target.is_absolute() or not Path(os.path.realpath(link)).is_relative_to(folder):
-        raise _refused(
-            f"{link.relative_to(folder)} is a link that leads out of the folder; put the file itself there."
-        )
+def entries(folder: Path) -> Iterator[tuple[Path, os.DirEntry[str]]]:
+    """All that lies in a submission's folder, however deep, but for what is in SKIPPED; no link is followed.
+
+    Raises SubmissionError for too much of it, for folders that are too deep, and for one that can't be read.
+    """
+    waiting, seen = [(folder, 0)], 0
+    while waiting:
+        top, depth = waiting.pop()
+        if depth > MAX_FOLDERS_DEEP:
+            raise _refused(f"folders lie in one another more than {MAX_FOLDERS_DEEP} deep; flatten them.")
+        try:
+            with os.scandir(top) as found:
+                for entry in found:
+                    seen += 1
+                    if seen > MAX_FILES:
+                        raise SubmissionError("too large", f"the folder has more than {MAX_FILES} files.")
+                    if not entry.is_dir(follow_symlinks=False):
+                        yield Path(entry.path), entry
+                    elif entry.name not in SKIPPED:
+                        yield Path(entry.path), entry
+                        waiting.append((Path(entry.path), depth + 1))
+        except OSError as error:
+            name = top.relative_to(folder)
+            raise _refused(f"the folder {name} can't be read: {error.strerror}.") from None
 
 
 def _nearest_to_predict(folder: Path, files: list[Path]) -> str:
@@ -191,7 +202,7 @@ def _nearest_to_predict(folder: Path, files: list[Path]) -> str:
 
 
 def _hash(folder: Path, files: list[Path]) -> str:
-    """SHA-256 over each file's name and content; a link counts as what it leads to. Empty for no file."""
+    """SHA-256 over each file's name and content. Empty for no file."""
     if not files:
         return ""
     sha = hashlib.sha256()

@@ -53,7 +53,7 @@ def _check_names(answer: dict[str, Array], blank: dict[str, Array]) -> None:
     extra = [name for name in answer if name not in blank]
     if not missing and not extra:
         return
-    near = difflib.get_close_matches(missing[0], extra, n=1, cutoff=0.5) if missing else []
+    near = difflib.get_close_matches(missing[0], extra[:SHOWN_NAMES], n=1, cutoff=0.5) if missing else []
     hint = f" Did you mean {missing[0]!r} by {_named(near)[0]}?" if near else ""
     got = f"got a dict of {_listed(answer)}, expected {_listed(blank)}:"
     faults = [f"{_listed(missing)} is missing"] if missing else []

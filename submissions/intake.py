@@ -57,7 +57,7 @@ def take_in(path: Path, shelf: Path, *, max_bytes: int) -> Submission:
     """
     if path.is_dir():
         return keep(path, shelf, max_bytes=max_bytes)
-    shelf.mkdir(parents=True, exist_ok=True)
+    shelf.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix="draft-", dir=shelf) as draft:
         folder = unpack(path, Path(draft, "unpacked"), max_bytes=max_bytes)
         return replace(keep(folder, shelf, max_bytes=max_bytes), name=name_of(path))

@@ -9,13 +9,20 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from earmark.submissions.errors import OurFault, SubmissionError
-from earmark.submissions.folder import MAX_FILES, SKIPPED, Submission, checked_files, open_submission
+from earmark.submissions.folder import (
+    MAX_FILES,
+    MAX_FOLDERS_DEEP,
+    SKIPPED,
+    Submission,
+    checked_files,
+    entries,
+    open_submission,
+)
 
 COPY_BYTES = 1 << 20
 
@@ -27,7 +34,7 @@ def keep(folder: Path, shelf: Path, *, max_bytes: int) -> Submission:
     """
     folder = folder.resolve()
     checked_files(folder, max_bytes=max_bytes)
-    shelf.mkdir(parents=True, exist_ok=True)
+    shelf.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = Path(tempfile.mkdtemp(prefix="draft-", dir=shelf))
     try:
         _copy(folder, draft, max_bytes)
@@ -64,40 +71,30 @@ def check_unchanged(submission: Submission) -> None:
 def fingerprint(folder: Path) -> frozenset[tuple[str, int, int]]:
     """Names, sizes and change times of a folder's files: equal while nothing in it changes."""
     found = set()
-    for top, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name not in SKIPPED]
-        for name in names:
+    with suppress(SubmissionError):  # as far as it can be read; taking it in says what is wrong with it
+        for place, entry in entries(folder):
             with suppress(OSError):  # gone since it was listed, which is a change too
-                status = Path(top, name).lstat()
-                found.add((os.path.join(top, name), status.st_size, status.st_ctime_ns))  # noqa: PTH118
+                status = entry.stat(follow_symlinks=False)
+                found.add((str(place), status.st_size, status.st_ctime_ns))
     return frozenset(found)
 
 
 def _copy(folder: Path, draft: Path, max_bytes: int) -> None:
-    """Copy files and links; whatever the folder turns into meanwhile, no link of it is followed."""
-    left = max_bytes
-    copied = 0
+    """Copy files; whatever the folder turns into meanwhile, no link of it is followed.
+
+    A folder without files is left out, since its name is in no hash.
+    """
+    left, copied = max_bytes, 0
     for top, folders, names, fd in os.fwalk(folder):
-        there = [name for name in folders if name not in SKIPPED]
-        folders[:] = there
-        place = draft / Path(top).relative_to(folder)
-        place.mkdir(exist_ok=True)
-        for name in [*there, *names]:
+        within = Path(top).relative_to(folder)
+        folders[:] = [name for name in folders if name not in SKIPPED]
+        for name in names:
             copied += 1
-            if left < 0 or copied > 2 * MAX_FILES:
+            if left < 0 or copied > MAX_FILES or len(within.parts) > MAX_FOLDERS_DEEP:
                 raise SubmissionError("too large", "the folder grew while it was taken in.")
-            if target := _link(name, fd):
-                (place / name).symlink_to(target)
-            elif name in names:
-                left -= _copy_file(_open(name, fd), place / name, left)
-
-
-def _link(name: str, fd: int) -> str | None:
-    """Where a link leads; None for what is no link."""
-    try:
-        return os.readlink(name, dir_fd=fd)
-    except OSError:
-        return None
+            to = draft / within / name
+            to.parent.mkdir(parents=True, exist_ok=True)
+            left -= _copy_file(_open(name, fd), to, left)
 
 
 def _open(name: str, fd: int) -> int:
@@ -121,19 +118,12 @@ def _copy_file(source: int, to: Path, left: int) -> int:
     return size
 
 
-def _places(folder: Path) -> Iterator[Path]:
-    """The folder, and all in it that is no link."""
-    for top, _, names in os.walk(folder):
-        yield Path(top)
-        yield from (Path(top, name) for name in names if not Path(top, name).is_symlink())
-
-
 def _make_read_only(folder: Path) -> None:
-    for place in list(_places(folder)):
+    for place in [folder, *folder.rglob("*")]:
         place.chmod(0o555 if place.is_dir() else 0o444)
 
 
 def _discard(folder: Path) -> None:
-    for place in list(_places(folder)):
+    for place in [folder, *folder.rglob("*")]:
         place.chmod(0o700)
     shutil.rmtree(folder)

@@ -2,7 +2,7 @@
 
 Counted are the numbers in its weights, at least one for each four bytes of them. A file that can't be counted
 without running code that it brings along (pickles, HDF5, ONNX), and what lies in other files (code, a report, a
-table of numbers in a text) counts as one parameter for each four bytes beyond the first MiB of all of them
+table of numbers in a text) or in names counts as one parameter for each four bytes beyond the first MiB of all of them
 together, so that weights can't hide.
 """
 
@@ -22,6 +22,7 @@ from earmark.submissions.session import Session
 
 FREE_BYTES = 1 << 20
 BYTES_EACH = 4
+FILES_AT_ONCE = 500
 
 
 def check_parameters(submission: Submission, limits: Limits, isolation: Isolation) -> None:
@@ -33,7 +34,7 @@ def check_parameters(submission: Submission, limits: Limits, isolation: Isolatio
     sizes = np.array([file.stat().st_size for file in files])
     numbers, taken = _counted(submission, names, limits, isolation).T
     each = np.maximum(numbers, taken // BYTES_EACH)
-    other = np.maximum(0, sizes - taken)
+    other = np.maximum(0, sizes - taken) + [len(name.encode()) for name in names]
     total = int(each.sum() + max(0, other.sum() - FREE_BYTES) // BYTES_EACH)
     if total > limits.parameters:
         largest = int(np.argmax(each + other // BYTES_EACH))
@@ -62,9 +63,11 @@ def _counted(
             isolation=isolation,
             also=[Bind(submission.path, counting.WEIGHTS)],
         ) as session:
-            inputs = {"names": [names[i] for i in asked]}
-            [reply] = session.predict([inputs], [found[asked]])
-    if not isinstance(reply.prediction, np.ndarray):  # the files are all that differs between submissions
-        raise SubmissionError(reply.verdict or "", f"while its parameters were counted: {reply.message}")
-    found[asked] = reply.prediction
+            for start in range(0, len(asked), FILES_AT_ONCE):
+                part = asked[start : start + FILES_AT_ONCE]
+                [reply] = session.predict([{"names": [names[i] for i in part]}], [found[part]])
+                if not isinstance(reply.prediction, np.ndarray):  # only the files differ between submissions
+                    said = f"while its parameters were counted: {reply.message}"
+                    raise SubmissionError(reply.verdict or "", said)
+                found[part] = reply.prediction
     return found

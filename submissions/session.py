@@ -28,6 +28,8 @@ from earmark.submissions.worker import COMPILED
 LIVES = 3
 MESSAGE_SHOWN = 2000
 SPARE_BYTES = 64 << 10
+BEGINNING_SECONDS = 60.0
+"""For a worker to begin, before any code of the student's runs."""
 NUMBER_BYTES = 16
 """Of an answer, for each number in blank: a float64 answer twice too long still hears what is wrong."""
 
@@ -169,16 +171,18 @@ class Session(AbstractContextManager["Session"]):
 
     def _start(self) -> None:
         """A worker that is ready for requests, or SubmissionError, or OurFault if it never began."""
-        deadline = time.monotonic() + min(self.limits.startup_seconds, self._left())
+        left = self._left()
         self._worker = Worker(self.submission, self._seal)
         self.isolation = self._worker.isolation
-        try:
-            began = self._worker.exchange(None, seconds=deadline - time.monotonic(), max_body=0)
-            assert began == {"started": True}
+        began = time.monotonic()
+        try:  # however little is left for the split, or a late death would be taken for a fault of ours
+            said = self._worker.exchange(None, seconds=BEGINNING_SECONDS, max_body=0)
+            assert said == {"started": True}
         except SubmissionError:
             raise self._worker.fault() from None
+        left = min(self.limits.startup_seconds, left) - (time.monotonic() - began)
         try:
-            word = self._worker.exchange(None, seconds=deadline - time.monotonic(), max_body=0)
+            word = self._worker.exchange(None, seconds=left, max_body=0)
             if "ready" not in word:
                 raise _said(word)
         except SubmissionError as error:

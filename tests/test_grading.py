@@ -325,3 +325,46 @@ def test_a_task_that_shuffles_inputs_asks_for_those_too_and_rescoring_finds_the_
     ]
     assert again["metrics"] == run["metrics"]
     assert again["intervals"] == run["intervals"]
+
+
+def test_hand_ins_of_one_name_are_told_apart_by_the_folder_they_lie_in(toy):
+    folders = [toy.submit(f"{student}/submission") for student in ("alice", "bob")]
+    _, runs = grade(toy, *folders, toy.submit("carol"))
+    assert [run["submission"] for run in runs] == ["alice/submission", "bob/submission", "carol"]
+
+
+def test_a_folder_that_nobody_expected_stops_none_of_the_others(toy, monkeypatch):
+    from earmark import grader
+
+    taken = grader.take_in
+
+    def break_down(path, *rest, **options):
+        if path.name == "odd":
+            raise RecursionError("too deep")
+        return taken(path, *rest, **options)
+
+    monkeypatch.setattr(grader, "take_in", break_down)
+    code, runs = grade(toy, toy.submit("odd"), toy.submit("honest"))
+    assert code == 3
+    assert [run["state"] for run in runs] == ["errored", "scored"]
+    assert runs[0]["reason"] == "RecursionError: too deep"
+
+
+PAIRS = """
+import numpy as np
+HEARD = {}
+def predict(syllables, word_ends):
+    words = tuple(sorted(syllables))
+    if HEARD.setdefault(words, tuple(syllables)) != tuple(syllables):
+        raise ValueError("heard the same words twice")
+    return np.tile(np.array([60, 1, 0], dtype=np.float32), (len(syllables), 1))
+"""
+
+
+def test_no_worker_hears_a_clip_and_the_same_shuffled(tmp_path):
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs" / "predict.py").write_text(PAIRS)
+    words = ("grade", tmp_path / "pairs", "--task", "melody_generation", "--seed", "3", "--json")
+    [run] = [json.loads(line) for line in earmark(*words)[1].splitlines()]
+    assert run["clips"]["failed"] == 0
+    assert run["metrics"]["conditioning_gain"] == 0

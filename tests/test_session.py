@@ -437,3 +437,12 @@ def test_a_grader_that_is_killed_takes_its_worker_along(submission):
     for fd in ended:
         assert select.select([fd], [], [], 10)[0]
         os.close(fd)
+
+
+def test_a_worker_that_dies_as_the_splits_time_runs_out_is_out_of_time_and_no_fault_of_ours(submission):
+    body = "import time\n    time.sleep(2.9)\n    __import__('os')._exit(1)"
+    folder = submission(f"def predict(**_):\n    {body}")
+    with Session(folder, limits=replace(LIMITS, split_seconds=3.0)) as session:
+        replies = session.predict([{}] * 3, [BLANK] * 3)
+    assert {reply.verdict for reply in replies} <= {"time limit", "crashed"}
+    assert replies[-1].verdict == "time limit"

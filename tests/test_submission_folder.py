@@ -118,34 +118,44 @@ def test_too_large_names_the_largest_file(folder):
     assert "2.1 MB" in message
 
 
-@pytest.mark.parametrize("target", ["/etc/passwd", "../secret", "../alice2/loop"])
-def test_links_that_lead_out_are_refused(folder, target):
+@pytest.mark.parametrize("target", ["/etc/passwd", "../secret", "loop", "predict.py", "..", "nowhere" * 500])
+def test_links_are_refused_since_their_text_is_in_no_hash(folder, target):
     (folder.parent / "secret").write_text("")
     (folder / "loop").symlink_to(target)
+    assert refusal(folder) == ("refused", "loop is a link; put the file itself there.")
+
+
+def test_folders_in_one_another_without_end_are_refused_in_bounded_depth(folder):
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("a", dir_fd=here)
+        deeper = os.open("a", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    os.close(here)
     verdict, message = refusal(folder)
-    assert verdict == "refused"
-    assert "loop is a link that leads out" in message
+    assert (verdict, "flatten them" in message) == ("refused", True)
 
 
-def test_a_folder_linked_from_outside_is_refused(folder):
-    (folder / "lib").symlink_to("..")
-    assert "lib is a link" in refusal(folder)[1]
+def test_too_many_entries_are_counted_as_they_are_listed(folder, monkeypatch):
+    from earmark.submissions import folder as module
+
+    monkeypatch.setattr(module, "MAX_FILES", 20)
+    for number in range(25):
+        (folder / f"empty{number}").mkdir()
+    assert refusal(folder) == ("too large", "the folder has more than 20 files.")
 
 
-def test_a_link_to_itself_is_no_file(folder):
-    (folder / "loop").symlink_to("loop")
-    assert open_submission(folder, max_bytes=MB).bytes == (folder / "predict.py").stat().st_size
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_folder_that_cannot_be_read_is_refused(folder):
+    (folder / "closed").mkdir(mode=0o000)
+    assert refusal(folder) == ("refused", "the folder closed can't be read: Permission denied.")
 
 
 @pytest.mark.parametrize("name", [b"a\xff.py", b"a\x1b[2J.py"])
 def test_names_that_cannot_be_shown_are_refused(folder, name):
     (folder / os.fsdecode(name)).write_text("")
     assert "rename it" in refusal(folder)[1]
-
-
-def test_links_within_the_folder_stay(folder):
-    (folder / "also.py").symlink_to("predict.py")
-    assert open_submission(folder, max_bytes=MB).name == "alice"
 
 
 def test_pipes_are_refused_without_being_opened(folder):

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from earmark.shelf import baselines, load_task
 from earmark.splits import EMBEDDED, open_split
 from earmark.submissions.folder import DECLARATION, open_submission, read_declaration
 from earmark.submissions.gpu import gpu_named
+from earmark.submissions.intake import name_of
 from earmark.submissions.sandbox import Isolation
 
 
@@ -84,6 +86,18 @@ def _resolve(folder: Path, task: str | None) -> tuple[Path, str]:
     return folder, task
 
 
+def called(paths: Sequence[Path]) -> list[str]:
+    """What submissions are called: by folder or archive, and where that is not enough, by the folder it lies in.
+
+    Hand-ins often have a folder each for a file of one name, such as alice/submission.zip and bob/submission.zip.
+    """
+    names = [name_of(path) for path in paths]
+    return [
+        name if names.count(name) == 1 else f"{path.resolve().parent.name}/{name}"
+        for path, name in zip(paths, names, strict=True)
+    ]
+
+
 def _render(task: str, part: str) -> None:
     open_split(load_task(task), part)
 
@@ -118,8 +132,9 @@ class Batch:
         split: str = "",
         data: str | None = None,
         seed: int | None = None,
+        name: str | None = None,
     ) -> Result:
-        """Grade one submission, and remember what came of it, whatever it is."""
+        """Grade one submission, by its own name or `name`, and remember what came of it, whatever it is."""
         grader = self._grader(task, split, data, seed)
         run = self._graded_before(folder, grader) if self.reuse else None
         fault = ""
@@ -129,10 +144,12 @@ class Batch:
                 bar = progress.add_task(label, total=len(grader.split.clips))
                 try:
                     run = grader.grade(
-                        folder, lambda done, all_: progress.update(bar, completed=done, total=all_)
+                        folder, lambda done, all_: progress.update(bar, completed=done, total=all_), name=name
                     )
-                except OurFault as error:
-                    fault = str(error)
+                except InstructorError:  # the split's, and so everybody's
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever one submission brings up, the others go on
+                    fault = str(error) if isinstance(error, OurFault) else f"{type(error).__name__}: {error}"
         result = Result(folder, task, run, fault)
         self.results.append(result)
         return result

@@ -10,7 +10,8 @@ import platform
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,38 +29,15 @@ from earmark.submissions.kept import check_unchanged, fingerprint
 from earmark.submissions.parameters import check_parameters
 from earmark.submissions.sandbox import Isolation
 from earmark.submissions.session import Reply, Session
-from earmark.task import ClipScores, Task
+from earmark.tally import Tally, all_failed, shortened
+from earmark.task import Task
 
 BATCH_CLIPS = 32
 BATCH_BYTES = 16 << 20
-MESSAGES_TOLD = 3
-MESSAGE_LENGTH = 500
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "torchaudio", "librosa", "mir_eval")
 
 Progress = Callable[[int, int], None]
 """Told (clips done, clips in all) as a run goes on."""
-
-
-@dataclass
-class Tally:
-    """What a run has so far, clip by clip."""
-
-    scores: dict[str, ClipScores] = field(default_factory=dict)
-    outcomes: dict[str, OutcomeRecord] = field(default_factory=dict)
-    notes: dict[str, None] = field(default_factory=dict)  # an ordered set: each thing is said once
-    told: set[str] = field(default_factory=set)
-    seconds: float = 0.0
-    peak_memory_bytes: int | None = None
-
-    def capped(self, message: str) -> str:
-        """A message of a run on a hidden split: few and short, since code can tell in it what it heard."""
-        message = _shortened(message)
-        if not message or message in self.told:
-            return message
-        if len(self.told) == MESSAGES_TOLD:
-            return f"another message than the {MESSAGES_TOLD} that are told of a run on a hidden split."
-        self.told.add(message)
-        return message
 
 
 @dataclass(frozen=True)
@@ -80,20 +58,24 @@ class Grader:
     frank: bool = False
     """The split is its author's own, so that all their code says is passed on."""
 
-    def grade(self, folder: Path, progress: Progress = lambda _done, _all: None) -> RunRecord:
+    def grade(
+        self, folder: Path, progress: Progress = lambda _done, _all: None, *, name: str | None = None
+    ) -> RunRecord:
         """Run a submission, a folder or an archive of one, on the split; returns the finished run, come what may.
 
+        It is called `name`, or as its folder or archive is.
         A fault of the student's is a failed run with its verdict. A fault of ours is an errored run that
         costs the student nothing, and is raised as OurFault.
         """
         before = fingerprint(folder)
         limits = self.task.limits
+        name = name or name_of(folder)
         try:
-            submission = take_in(folder, self.kept, max_bytes=limits.folder_bytes)
+            submission = replace(take_in(folder, self.kept, max_bytes=limits.folder_bytes), name=name)
             check_origin(submission, limits)
             check_parameters(submission, limits, self.isolation)
         except SubmissionError as error:
-            run_id = self.store.begin(self._new_run(name_of(folder)))
+            run_id = self.store.begin(self._new_run(name))
             return self._failed(run_id, error)
         run_id = self.store.begin(self._new_run(submission.name, submission))
         try:
@@ -147,41 +129,74 @@ class Grader:
         )
 
     def _ask(self, run_id: str, submission: Submission, progress: Progress) -> Tally:
-        """Run a kept submission on every clip, and score its answers."""
+        """Run a kept submission on every clip, and score its answers.
+
+        Where a task asks for shuffled inputs too, two workers hear every clip once each, and a secret coin
+        decides which of them hears it shuffled: so neither can tell, and neither hears the same words twice.
+        """
         tally = Tally(notes=dict.fromkeys(self.split.notes))
-        hide = (course.hidden(), self.predictions, self.split.folder)
         ids = [clip.id for clip in self.split.clips]
-        with (
-            PredictionWriter(self.predictions / f"{run_id}.npz", ids) as writer,
-            Session(
-                submission.path,
-                limits=self.task.limits,
-                isolation=self.isolation,
-                device=self.device,
-                mask=self.split.sources,
-                hide=hide,
-            ) as session,
-        ):
+        shuffled = [{clip_id for clip_id in ids if self.task.shuffle and secrets.randbits(1)}]
+        if self.task.shuffle:
+            shuffled.append(set(ids) - shuffled[0])
+        with PredictionWriter(self.predictions / f"{run_id}.npz", ids) as writer:
+            for turn, out_of_order in enumerate(shuffled):
+                said = partial(_part, progress, turn, len(shuffled))
+                self._hear(submission, out_of_order, tally, writer, said)
+        if not any(outcome.state == "ok" for outcome in tally.outcomes.values()):
+            raise all_failed(tally)
+        return tally
+
+    def _hear(
+        self,
+        submission: Submission,
+        out_of_order: set[str],
+        tally: Tally,
+        writer: PredictionWriter,
+        progress: Progress,
+    ) -> None:
+        """Ask one worker about every clip; `out_of_order` names those whose inputs it gets shuffled."""
+        asked = 0
+        with self._session(submission) as session:
             for batch in _batches(self.split, tally.notes):
                 blanks = [self.task.blank(**item.inputs) for item in batch]
-                replies = session.predict([item.inputs for item in batch], blanks)
-                shuffled: list[Reply | None] = [None] * len(batch)
-                if self.task.shuffle:
-                    shuffled[:] = session.predict(
-                        [shuffled_inputs(self.task, item) for item in batch], blanks
-                    )
-                for asked in zip(batch, replies, shuffled, strict=True):
-                    self._count(*asked, tally, writer)
-                progress(len(tally.outcomes), len(ids))
+                shuffled = [item.clip.id in out_of_order for item in batch]
+                inputs = [
+                    shuffled_inputs(self.task, item) if out else item.inputs
+                    for item, out in zip(batch, shuffled, strict=True)
+                ]
+                for reply in zip(batch, session.predict(inputs, blanks), shuffled, strict=True):
+                    self._take(*reply, tally, writer)
+                asked += len(batch)
+                progress(asked, len(self.split.clips))
             if session.printed:
                 printed = tally.capped(session.printed) if self._discreet else session.printed
                 tally.notes[f"It printed: {printed}"] = None
+        tally.seconds += session.seconds
+        tally.peak_memory_bytes = max(tally.peak_memory_bytes or 0, session.peak_memory_bytes)
         if session.gpu_trouble:
             tally.notes[f"It left the GPU in a state in which {session.gpu_trouble}."] = None
-        if not any(outcome.state == "ok" for outcome in tally.outcomes.values()):
-            raise _all_failed(tally)
-        tally.seconds, tally.peak_memory_bytes = session.seconds, session.peak_memory_bytes
-        return tally
+
+    def _session(self, submission: Submission) -> Session:
+        return Session(
+            submission.path,
+            limits=self.task.limits,
+            isolation=self.isolation,
+            device=self.device,
+            mask=self.split.sources,
+            hide=(course.hidden(), self.predictions, self.split.folder),
+        )
+
+    def _take(self, item: Item, reply: Reply, shuffled: bool, tally: Tally, writer: PredictionWriter) -> None:
+        """Count a reply, once the other one to the same clip is there where there are two."""
+        if self.task.shuffle is None:
+            self._count(item, reply, None, tally, writer)
+        elif (other := tally.waiting.pop(item.clip.id, None)) is None:
+            tally.waiting[item.clip.id] = reply
+        elif shuffled:
+            self._count(item, other, reply, tally, writer)
+        else:
+            self._count(item, reply, other, tally, writer)
 
     @property
     def _discreet(self) -> bool:
@@ -228,15 +243,14 @@ class Grader:
         return self.store.run(run_id)
 
     def _failed(self, run_id: str, error: SubmissionError) -> RunRecord:
-        reason = _shortened(str(error)) if self._discreet else str(error)
+        reason = shortened(str(error)) if self._discreet else str(error)
         self.store.finish(run_id, state="failed", verdict=error.verdict, reason=reason)
         return self.store.run(run_id)
 
 
-def _shortened(message: str) -> str:
-    """Its beginning and its end, where a traceback has its place and its error."""
-    half = MESSAGE_LENGTH // 2 - 2
-    return message if len(message) <= MESSAGE_LENGTH else f"{message[:half]} … {message[-half:]}"
+def _part(progress: Progress, turn: int, turns: int, done: int, all_: int) -> None:
+    """Tell of one turn's progress as a part of all turns'."""
+    progress((turn * all_ + done) // turns, all_)
 
 
 def _batches(split: Split, notes: dict[str, None]) -> Iterator[list[Item]]:
@@ -254,14 +268,3 @@ def _batches(split: Split, notes: dict[str, None]) -> Iterator[list[Item]]:
         held += size
     if batch:
         yield batch
-
-
-def _all_failed(tally: Tally) -> EarmarkError:
-    """The error of a run in which no clip was answered: the commonest verdict, with its message."""
-    outcomes = list(tally.outcomes.values())
-    if not outcomes:
-        return InstructorError(f"No clip of the split can be read: {'; '.join(tally.notes)}")
-    verdicts = [outcome.verdict for outcome in outcomes]
-    verdict = max(set(verdicts), key=verdicts.count)
-    message = next(outcome.message for outcome in outcomes if outcome.verdict == verdict)
-    return SubmissionError(verdict, f"all {len(outcomes)} clips failed, for example: {message}")

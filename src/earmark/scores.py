@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from earmark import scoring
+from earmark import course, scoring
 from earmark.clip import Answer, Clip, Inputs, Split
 from earmark.errors import InstructorError
 from earmark.leaderboard.records import ScoreRecord
@@ -42,9 +42,10 @@ def read_items(split: Split, clips: Iterable[Clip], notes: dict[str, None]) -> I
 
 
 def shuffled_inputs(task: Task, item: Item) -> Inputs:
-    """The clip's inputs out of order, always in the same way."""
+    """The clip's inputs out of order, in a course always in the same way, which a submission can't know."""
     assert task.shuffle is not None
-    return task.shuffle(item.inputs, np.random.default_rng(list(item.clip.id.encode())))
+    seed = [course.secret_seed(), *item.clip.id.encode()]
+    return task.shuffle(item.inputs, np.random.default_rng(seed))
 
 
 def score_item(

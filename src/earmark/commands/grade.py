@@ -47,13 +47,14 @@ def grade(
 
     Example: [bold]earmark grade hand-ins/* --task note_classification[/bold]
     """
-    from earmark.batch import Batch, device_named, isolation_named, resolve
+    from earmark.batch import Batch, called, device_named, isolation_named, resolve
     from earmark.report import as_json as as_object
     from earmark.report import print_result
 
     batch = Batch(device=device_named(device), isolation=isolation_named(isolation, unsealed=unsealed))
-    for folder, name in resolve(folders, task):
-        result = batch.grade(folder, name, split=split, data=data, seed=seed)
+    work = resolve(folders, task)
+    for (folder, task_name), name in zip(work, called([folder for folder, _ in work]), strict=True):
+        result = batch.grade(folder, task_name, split=split, data=data, seed=seed, name=name)
         if as_json:
             typer.echo(json.dumps(as_object(result)))
         else:
