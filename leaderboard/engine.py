@@ -19,7 +19,9 @@ def open_engine(url: str) -> Engine:
     parsed = make_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(parsed.database)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)  # sqlite would let everybody read it
     engine = create_engine(
         parsed,
         connect_args={"timeout": _BUSY_SECONDS} if sqlite else {},

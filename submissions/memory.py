@@ -5,6 +5,7 @@ takes its blocks and its inode; blocks that a process has mapped count once.
 """
 
 import os
+import re
 import resource
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -72,10 +73,17 @@ def tree(pid: int) -> Iterator[int]:
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident set size in bytes; 0 for a process that has ended. Any user may read it."""
-    with suppress(OSError, IndexError, ValueError):
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+    """Resident set size and page tables in bytes; 0 for a process that has ended. Any user may read it."""
+    with suppress(OSError):
+        return _table_bytes(pid) + int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
     return 0
+
+
+def _table_bytes(pid: int) -> int:
+    """What a process' page tables take, which reading an endless empty mapping makes large; in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"^VmPTE:\s*(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 def used_bytes(pids: Iterable[int], files: int) -> int:
@@ -86,7 +94,7 @@ def used_bytes(pids: Iterable[int], files: int) -> int:
 
 
 def proportional_bytes(pid: int) -> tuple[int, int]:
-    """Proportional set size in bytes, where a page that n processes share counts 1/n; and of it, files in memory.
+    """Proportional set size, page tables included, where a page that n processes share counts 1/n; and of it, files.
 
     A process can make its own unreadable (PR_SET_DUMPABLE), which must not hide it: then the resident size.
     """
@@ -94,7 +102,7 @@ def proportional_bytes(pid: int) -> tuple[int, int]:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         sizes = {name: int(kib) * 1024 for name, kib, _ in (line.split() for line in lines[1:])}
         if "Pss:" in sizes:
-            return sizes["Pss:"], sizes.get("Pss_Shmem:", 0)
+            return sizes["Pss:"] + _table_bytes(pid), sizes.get("Pss_Shmem:", 0)
     return resident_bytes(pid), 0
 
 

@@ -115,6 +115,13 @@ def doctor() -> None:
     console = Console()
     console.print(table)
     console.print(f"course folder: {course.folder()}", highlight=False, soft_wrap=True)
+    if findings[0].detail == "bubblewrap":
+        console.print(
+            "No control group can be made here: memory is watched from outside a few times a second, and what "
+            "the kernel holds for a submission (sockets, tables) is not counted.",
+            highlight=False,
+            soft_wrap=True,
+        )
     device = device_named("auto")
     gpu = gpu_named(device)
     trouble = gpu.trouble() if gpu else ""
