@@ -38,6 +38,8 @@ def load(task: Task, split: str, root: Path, seed: int) -> Split:  # noqa: ARG00
         raise InstructorError(
             f"{root}: {len(missing)} files that the clips need are missing, first {missing[0]}."
         )
+    if name == "all" and any(row.split == "train" for row in rows):
+        notes += ("All clips are taken, the train split's among them; --split takes one split.",)
     if task.names_as is not None and len(names) == 1:
         notes += (f"The data has a single class, {names[0]!r}: naming it is no achievement.",)
     return Split(

@@ -15,7 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from earmark.leaderboard import figures, ranking, terminal
+from earmark.leaderboard import figures, ranking
 from earmark.leaderboard.forest import Axis, axis
 from earmark.leaderboard.ranking import Board, Row
 
@@ -91,6 +91,5 @@ def _environment() -> Environment:
         "style_hash": digest,
         "rule": ranking.RULE,
         "figures": figures,
-        "did_not_rank": terminal.did_not_rank,
     }
     return environment

@@ -54,10 +54,18 @@ class Board:
     """Name of the data set; of a path only the last part, as boards get published."""
     split: str
     split_digest: str
+    seed: int | None
+    """Of a split that anybody can render."""
     rows: tuple[Row, ...]
     unranked: tuple[RunRecord, ...]
     """The newest run of each submission whose newest run failed or errored."""
     caveats: tuple[str, ...]
+
+    @property
+    def name_of_split(self) -> str:
+        """Which split, in words, so that two boards of one task can be told apart."""
+        which = f"seed {self.seed}" if self.seed is not None else self.split_digest[:6]
+        return f"{self.split} split ({which})"
 
     @property
     def headline(self) -> str:
@@ -109,6 +117,7 @@ def _board(runs: Sequence[RunRecord]) -> Board:
         data=PurePath(newest.data).name or newest.data,
         split=newest.split,
         split_digest=newest.split_digest,
+        seed=newest.seed,
         rows=rows,
         unranked=tuple(run for run in ended if run.state != "scored"),
         caveats=tuple(_caveats(rows, comparable, len(scored) - len(comparable))),

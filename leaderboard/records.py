@@ -45,8 +45,8 @@ class ScoreRecord:
     intervals: Mapping[str, Any] = field(default_factory=dict)
     """name -> [low, high] of the 95 % interval, None where it is not known, or a dict of these a class."""
     replicates: NDArray[np.float64] = field(repr=False, compare=False)
-    """Bootstrap replicates of the headline, shape (n_draws,). Two runs on one split used the same draws, so
-    that equal indices are paired."""
+    """Bootstrap replicates of the headline around its value, shape (n_draws,). Two runs on one split used the same
+    draws, so that equal indices are paired."""
     created: datetime | None = None
     """When it was stored; the store sets it."""
 

@@ -22,7 +22,7 @@ def print_board(board: Board, console: Console, title: str = "") -> None:
         console = Console(file=console.file, width=max(_PIPED_WIDTH, widest), no_color=True)
     console.print()
     console.print(
-        Text.assemble((_line(title) or board.task, "bold"), f"  {_line(board.data)}, {board.split} split")
+        Text.assemble((_line(title) or board.task, "bold"), f"  {_line(board.data)}, {board.name_of_split}")
     )
     if board.rows:
         console.print(_fitting_table(board, console))

@@ -6,6 +6,7 @@ import os
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -177,18 +178,19 @@ def entries(folder: Path) -> Iterator[tuple[Path, os.DirEntry[str]]]:
             raise _refused(f"folders lie in one another more than {MAX_FOLDERS_DEEP} deep; flatten them.")
         try:
             with os.scandir(top) as found:
-                for entry in found:
-                    seen += 1
-                    if seen > MAX_FILES:
-                        raise SubmissionError("too large", f"the folder has more than {MAX_FILES} files.")
-                    if not entry.is_dir(follow_symlinks=False):
-                        yield Path(entry.path), entry
-                    elif entry.name not in SKIPPED:
-                        yield Path(entry.path), entry
-                        waiting.append((Path(entry.path), depth + 1))
+                listed = list(islice(found, MAX_FILES + 1 - seen))
         except OSError as error:
             name = top.relative_to(folder)
             raise _refused(f"the folder {name} can't be read: {error.strerror}.") from None
+        seen += len(listed)
+        if seen > MAX_FILES:
+            raise SubmissionError("too large", f"the folder has more than {MAX_FILES} files.")
+        for entry in listed:
+            if not entry.is_dir(follow_symlinks=False):
+                yield Path(entry.path), entry
+            elif entry.name not in SKIPPED:
+                yield Path(entry.path), entry
+                waiting.append((Path(entry.path), depth + 1))
 
 
 def _nearest_to_predict(folder: Path, files: list[Path]) -> str:

@@ -42,7 +42,7 @@ def check_parameters(submission: Submission, limits: Limits, isolation: Isolatio
             "too large",
             f"{total:,} parameters; {limits.parameters:,} are allowed. Most are in {names[largest]}. Counted are "
             "numbers in .safetensors, .npz, .npy and state_dicts (.pt), an optimizer's state too; any other "
-            "file counts as a parameter for each 4 bytes.",
+            "file counts as a parameter for each 4 bytes beyond 1 MiB of them.",
         )
 
 

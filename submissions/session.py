@@ -89,6 +89,7 @@ class Session(AbstractContextManager["Session"]):
         self._worker: Worker | None = None
         self._peak = 0
         self._deaths = 0
+        self._answered = False
         self._last_death: SubmissionError | None = None
         self._last_request = 0
 
@@ -121,7 +122,14 @@ class Session(AbstractContextManager["Session"]):
         return self._worker.printed if self._worker else ""
 
     def predict(self, batch: Sequence[Inputs], blanks: Sequence[Answer]) -> list[Reply]:
-        """A reply for each clip's inputs, in their order; `blanks` set the form of the answers."""
+        """A reply for each clip's inputs, in their order; `blanks` set the form of the answers.
+
+        Until a first answer has come clips are asked one by one, so that an endless loop takes the time of some
+        clips and not of a batch.
+        """
+        if len(batch) > 1 and not self._answered:
+            first = self.predict(batch[:1], blanks[:1])
+            return first + self.predict(batch[1:], blanks[1:])
         if len(batch) > 1:
             try:
                 return self._ask(batch, blanks)
@@ -148,6 +156,7 @@ class Session(AbstractContextManager["Session"]):
         each = (self.seconds - before) / len(batch)
         replies = [_reply(answer, blank, each) for answer, blank in zip(answers, blanks, strict=True)]
         self._deaths = 0
+        self._answered = True
         return replies
 
     def _answers(self, batch: Sequence[Inputs], caps: list[int]) -> list[Any]:

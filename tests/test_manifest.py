@@ -124,3 +124,10 @@ def test_a_folder_without_splits_is_parted_by_group():
 def test_a_split_that_is_not_there_is_refused(asked):
     with pytest.raises(InstructorError, match="There is no split"):
         folders.select(rows_of("train", "test"), asked)
+
+
+def test_a_column_with_a_misspelt_name_is_remarked_on(tmp_path):
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "manifest.csv").write_text("id,path,labels,splt\na,a.wav,x,train\n")
+    _, notes = read(tmp_path)
+    assert notes == ("The manifest's column 'splt' is passed over. Did you mean 'split'?",)

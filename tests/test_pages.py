@@ -100,7 +100,7 @@ def test_a_page_says_what_the_board_says(tmp_path):
         "By the share of right families.",
         RULE,
         RENDERED,
-        "broken — crashed: boom",
+        "broken — crashed",
         "0.550 – 0.650",
         'aria-label="0.600, 95 % interval 0.550 to 0.650"',
         "c0de",

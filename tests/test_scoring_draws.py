@@ -140,8 +140,33 @@ def test_points_and_intervals_have_the_form_that_is_stored():
     draws = rng.normal(size=1001)
     given = {"a": draws, "b": {"x": draws, "y": np.full(1001, np.nan)}, "matrix": [[1.0]]}
     assert point(given) == {"a": draws[0], "b": {"x": draws[0], "y": None}, "matrix": [[1.0]]}
-    low, high = np.quantile(draws[1:], [0.025, 0.975])
-    assert intervals(given) == {"a": [low, high], "b": {"x": [low, high], "y": None}}
+    low, high = np.quantile(draws[1:], [0.025, 0.975]) + draws[0] - np.median(draws[1:])
+    found = intervals(given, {})
+    assert found["a"] == found["b"]["x"] == pytest.approx([low, high])
+    assert found["b"]["y"] is None
+    assert intervals(given, {"a": (-0.5, 0.5)})["a"] == [-0.5, 0.5]
     some = draws.copy()
     some[7] = np.nan
-    assert intervals({"rare": some}) == {"rare": None}
+    assert intervals({"rare": some}, {}) == {"rare": None}
+
+
+@pytest.mark.parametrize("answers", ["random", "constant", "tied", "good"])
+def test_an_interval_holds_its_value_whatever_the_answers(answers):
+    rng = np.random.default_rng(7)
+    targets = rng.random((100, 4)) < 0.08
+    scores = {
+        "random": rng.random(targets.shape),
+        "constant": np.zeros(targets.shape),
+        "tied": rng.integers(0, 2, targets.shape) / 2,
+        "good": targets + rng.random(targets.shape),
+    }[answers]
+    clips = [tagging.score_clip(*pair, NAMES) for pair in zip(targets, scores, strict=True)]
+    weights = draw_weights([str(number) for number in range(100)])
+    found = tagging.summarise(clips, NAMES, weights) | {"map": tagging.mean_average_precision(clips, weights)}
+    ranges = {metric.name: (metric.lowest, metric.highest) for metric in tagging.METRICS}
+    for name, interval in intervals(found, ranges).items():
+        values = point(found)[name]
+        by_tag = isinstance(values, dict)
+        pairs = [(values[tag], interval[tag]) for tag in values] if by_tag else [(values, interval)]
+        for value, ends in pairs:
+            assert ends is None or ends[0] <= value <= ends[1], name

@@ -76,12 +76,14 @@ def _resolve(folder: Path, task: str | None) -> tuple[Path, str]:
         try:
             task = read_declaration(declaration).task
         except SubmissionError as error:
-            hint = "Name the task with --task to grade it all the same."
-            raise InstructorError(f"{folder}: {error} {hint}") from None
+            raise InstructorError(f"{folder}: {error}") from None
     if task is None:
-        raise InstructorError(
-            f"{folder} does not say its task: use --task, or, for a folder, add `task:` to its submission.yaml."
-        )
+        what = "has no submission.yaml that says its task: add one with `task: NAME`, or use --task NAME"
+        if not folder.is_dir():
+            what = (
+                "is no folder, and only a folder's own submission.yaml is asked for the task: use --task NAME"
+            )
+        raise InstructorError(f"{folder} {what}.")
     load_task(task)
     return folder, task
 

@@ -23,7 +23,7 @@ from earmark.leaderboard.records import NewRun, OutcomeRecord, RunRecord
 from earmark.leaderboard.store import Store
 from earmark.predictions import SHUFFLED, PredictionWriter
 from earmark.scores import Item, read_items, score_item, score_run, scorer_hash, shuffled_inputs
-from earmark.submissions.folder import Submission, check_origin
+from earmark.submissions.folder import DECLARATION, Submission, check_origin
 from earmark.submissions.intake import name_of, take_in
 from earmark.submissions.kept import check_unchanged, fingerprint
 from earmark.submissions.parameters import check_parameters
@@ -78,14 +78,19 @@ class Grader:
             run_id = self.store.begin(self._new_run(name))
             return self._failed(run_id, error)
         run_id = self.store.begin(self._new_run(submission.name, submission))
+        tally = Tally(notes=dict.fromkeys(self.split.notes))
+        if submission.task not in (None, self.task_name):
+            tally.notes[f"Its {DECLARATION} says task: {submission.task}; graded for {self.task_name}."] = (
+                None
+            )
         try:
-            tally = self._ask(run_id, submission, progress)
+            self._ask(run_id, submission, tally, progress)
             check_unchanged(submission)
             if fingerprint(folder) != before:
                 tally.notes["The folder was changed meanwhile; graded is what was in it at the start."] = None
             return self._finish(run_id, tally)
         except SubmissionError as error:
-            return self._failed(run_id, error)
+            return self._failed(run_id, error, tally)
         except BaseException as error:
             with suppress(Exception):  # the first fault is the one to tell of
                 self.store.finish(run_id, state="errored", reason=f"{type(error).__name__}: {error}"[:500])
@@ -128,13 +133,12 @@ class Grader:
             | {"isolation": self.isolation},
         )
 
-    def _ask(self, run_id: str, submission: Submission, progress: Progress) -> Tally:
+    def _ask(self, run_id: str, submission: Submission, tally: Tally, progress: Progress) -> None:
         """Run a kept submission on every clip, and score its answers.
 
         Where a task asks for shuffled inputs too, two workers hear every clip once each, and a secret coin
         decides which of them hears it shuffled: so neither can tell, and neither hears the same words twice.
         """
-        tally = Tally(notes=dict.fromkeys(self.split.notes))
         ids = [clip.id for clip in self.split.clips]
         shuffled = [{clip_id for clip_id in ids if self.task.shuffle and secrets.randbits(1)}]
         if self.task.shuffle:
@@ -145,7 +149,6 @@ class Grader:
                 self._hear(submission, out_of_order, tally, writer, said)
         if not any(outcome.state == "ok" for outcome in tally.outcomes.values()):
             raise all_failed(tally)
-        return tally
 
     def _hear(
         self,
@@ -242,9 +245,18 @@ class Grader:
         )
         return self.store.run(run_id)
 
-    def _failed(self, run_id: str, error: SubmissionError) -> RunRecord:
-        reason = shortened(str(error)) if self._discreet else str(error)
-        self.store.finish(run_id, state="failed", verdict=error.verdict, reason=reason)
+    def _failed(self, run_id: str, error: SubmissionError, tally: Tally | None = None) -> RunRecord:
+        tally = tally or Tally()
+        self.store.finish(
+            run_id,
+            state="failed",
+            verdict=error.verdict,
+            reason=shortened(str(error)) if self._discreet else str(error),
+            outcomes=[tally.outcomes[clip.id] for clip in self.split.clips if clip.id in tally.outcomes],
+            notes=tuple(tally.notes),
+            seconds=tally.seconds,
+            peak_memory_bytes=tally.peak_memory_bytes,
+        )
         return self.store.run(run_id)
 
 

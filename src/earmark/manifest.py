@@ -4,8 +4,10 @@ Columns: `id`, `path` (relative to the manifest) and `labels` are needed; `split
 What `labels` means is the task's: see `columns` in its file.
 """
 
+import difflib
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -95,7 +97,16 @@ def read(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
             f"{folder / 'manifest.csv'}: {len(missing)} of {len(rows)} files are missing, the first "
             f"{missing[0].path} (clip {missing[0].id!r}). Paths are relative to the manifest."
         )
-    return _with_common_audio(rows)
+    rows, notes = _with_common_audio(rows)
+    return rows, (*_misspelt(table), *notes)
+
+
+def _misspelt(table: pd.DataFrame) -> Iterator[str]:
+    """A remark on each column that is passed over and whose name is nearly one that is not."""
+    for name in table.columns:
+        near = difflib.get_close_matches(str(name), OPTIONAL, n=1, cutoff=0.7)
+        if near and name not in NEEDED + OPTIONAL:
+            yield f"The manifest's column {name!r} is passed over. Did you mean {near[0]!r}?"
 
 
 def _table(folder: Path) -> pd.DataFrame:

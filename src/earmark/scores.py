@@ -12,10 +12,13 @@ from earmark import course, scoring
 from earmark.clip import Answer, Clip, Inputs, Split
 from earmark.errors import InstructorError
 from earmark.leaderboard.records import ScoreRecord
-from earmark.scoring.intervals import draw_weights, interval, intervals, point
+from earmark.scoring.intervals import centred, draw_weights, interval, intervals, point
 from earmark.shelf import load_shelf, load_task
 from earmark.splits import open_split
 from earmark.task import ClipScores, Names, Task
+
+ENOUGH_GROUPS = 20
+FEW_GROUPS = "The split has only {} groups of clips: its intervals are too narrow."
 
 
 @dataclass(frozen=True)
@@ -65,29 +68,34 @@ def score_run(
 ) -> tuple[ScoreRecord, Sequence[str]]:
     """The score of all clips, given in the split's order, by today's scorer; and the task's remarks on it.
 
-    An interval is a percentile bootstrap over groups, so that fifty notes of one programme count as the one
+    An interval is a bootstrap over groups, so that fifty notes of one programme count as the one
     draw that they are.
     """
     task = load_task(task_name)
     weights = draw_weights([clip.group for clip in clips])
     draws = task.headline.measure(scores, weights)
     draws = np.where(np.isfinite(draws), draws, task.headline.floor)
-    low, high = interval(draws[1:])
+    replicates = centred(draws[1:], draws[0])
+    headline = task.headline.metric
+    low, high = np.clip(interval(replicates), headline.lowest, headline.highest).tolist()
     metrics = task.summarise(scores, split.names, weights)
     if task.against_training and (training := training_targets(task_name, split.data)):
         metrics |= task.against_training(scores, training, weights)
     score = ScoreRecord(
         scorer_hash=scorer_hash(task_name),
-        name=task.headline.metric.name,
-        unit=task.headline.metric.unit,
+        name=headline.name,
+        unit=headline.unit,
         value=float(draws[0]),
         low=low,
         high=high,
         metrics=point(metrics),
-        intervals=intervals(metrics),
-        replicates=draws[1:],
+        intervals=intervals(
+            metrics, {metric.name: (metric.lowest, metric.highest) for metric in task.metrics}
+        ),
+        replicates=replicates,
     )
-    return score, task.remarks(score.metrics, score.intervals)
+    few = [FEW_GROUPS.format(n)] if (n := len({clip.group for clip in clips})) < ENOUGH_GROUPS else []
+    return score, [*few, *task.remarks(score.metrics, score.intervals)]
 
 
 @functools.lru_cache(maxsize=1)

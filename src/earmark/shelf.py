@@ -41,7 +41,10 @@ def load_shelf(shelf: str, name: str) -> ModuleType:
         raise InstructorError(f"{own} can't be imported as a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InstructorError(f"{own} does not import: {type(error).__name__}: {error}") from error
     return module
 
 

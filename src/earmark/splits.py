@@ -37,6 +37,6 @@ def open_split(task: Task, split: str, *, data: str | None = None, seed: int | N
         raise InstructorError(f"An embedded data set has the splits {', '.join(EMBEDDED)}: got {split!r}.")
     if split == "test":
         test: Split = loader(task, split, course.hidden(), course.secret_seed() if seed is None else seed)
-        return replace(test, hidden=True)
+        return replace(test, hidden=seed is None)  # a seed that was named, anybody can render from
     public: Split = loader(task, split, course.rendered(), PUBLIC_SEED if seed is None else seed)
     return public
