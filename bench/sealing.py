@@ -7,6 +7,7 @@ pairs unless told otherwise). Throughput: float32 audio (2 GiB) into a sealed wo
 in items of 10.7 and of 1 MB, next to a bare pipe to a plain Python process. Round trip: a clip of one sample.
 """
 
+import os
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 import numpy as np
+from results import record
 
 from earmark.submissions.limits import Limits
 from earmark.submissions.pipe import PIPE_BYTES
@@ -96,7 +98,7 @@ def rate(send: Callable[[], object], item: np.ndarray, n_items: int) -> float:
     return item.nbytes * n_items / (time.perf_counter() - start) / 1e9
 
 
-def measure_start_up(submission: Path, pairs: int) -> None:
+def measure_start_up(submission: Path, pairs: int) -> dict[str, object]:
     times = np.empty((WARM_UP + pairs, 2))
     for i, pair in enumerate(times):
         for kind in (0, 1) if i % 2 else (1, 0):  # in turn, since what went before is still being cleared up
@@ -105,11 +107,16 @@ def measure_start_up(submission: Path, pairs: int) -> None:
     sealed, plain = np.median(times, axis=0) * 1e3
     added = np.median(times[:, 0] - times[:, 1]) * 1e3
     ratio = np.median(times[:, 0] / times[:, 1])
-    print(f"start-up, {pairs} pairs: sealed {sealed:.0f} ms, plain {plain:.0f} ms; in a pair")
-    print(f"  {added:.1f} ms more, {ratio:.2f}x (target: under 25 ms more)")
+    return {
+        "what": f"start-up, {pairs} pairs",
+        "sealed": f"{sealed:.0f} ms",
+        "plain": f"{plain:.0f} ms",
+        "in a pair": f"{added:.1f} ms more, {ratio:.2f}x",
+        "target": "under 25 ms more",
+    }
 
 
-def measure_throughput(submission: Path, n_bytes: int, gibibytes: float) -> None:
+def measure_throughput(submission: Path, n_bytes: int, gibibytes: float) -> dict[str, object]:
     item = np.random.default_rng(0).normal(size=n_bytes // 4).astype(np.float32)
     n_items = int(gibibytes * 2**30 / n_bytes)
     with worker(submission, "bubblewrap") as started:
@@ -122,17 +129,28 @@ def measure_throughput(submission: Path, n_bytes: int, gibibytes: float) -> None
         )
     sealed, bare = np.median(rates, axis=0)
     ratio = np.median(rates[:, 0] / rates[:, 1])
-    print(f"{n_bytes / 1e6:g} MB items: sealed {sealed:.1f} GB/s, bare pipe {bare:.1f} GB/s", end="")
-    print(f", {ratio:.2f}x (target: 2 GB/s)")
+    return {
+        "what": f"items of {n_bytes / 1e6:g} MB",
+        "sealed": f"{sealed:.1f} GB/s",
+        "plain": f"{bare:.1f} GB/s",
+        "in a pair": f"{ratio:.2f}x",
+        "target": "2 GB/s",
+    }
 
 
-def measure_round_trip(submission: Path) -> None:
+def measure_round_trip(submission: Path) -> dict[str, object]:
     sample = np.zeros(1, np.float32)
     with worker(submission, "bubblewrap") as started:
         ask(started, sample)
         rates = [rate(lambda: ask(started, sample), sample, ROUND_TRIPS) for _ in range(ROUNDS)]
     seconds = sample.nbytes / 1e9 / statistics.median(rates)
-    print(f"round trip of one sample: {seconds * 1e6:.0f} µs")
+    return {
+        "what": "round trip of one sample",
+        "sealed": f"{seconds * 1e6:.0f} µs",
+        "plain": "",
+        "in a pair": "",
+        "target": "",
+    }
 
 
 def main() -> None:
@@ -141,10 +159,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="earmark-bench-") as folder:
         submission = Path(folder)
         (submission / "predict.py").write_text(PREDICT)
-        measure_start_up(submission, pairs)
-        for n_bytes in ITEM_BYTES:
-            measure_throughput(submission, n_bytes, gibibytes)
-        measure_round_trip(submission)
+        rows = [measure_start_up(submission, pairs)]
+        rows += [measure_throughput(submission, n_bytes, gibibytes) for n_bytes in ITEM_BYTES]
+        rows.append(measure_round_trip(submission))
+    who = "root" if os.geteuid() == 0 else "an ordinary user"
+    record(f"Sealing, as {who}", rows, "Plain: the same worker, or a bare pipe to a plain Python process.")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python bench/separation.py [SECONDS ...]
 
 All score four stereo stems of coloured noise at 44.1 kHz (15 and 120 s unless told otherwise), in turn and in
-one process, three times; peak memory above the inputs is that of one run in a process of its own. Printed: the
+one process, three times; peak memory above the inputs is that of one run in a process of its own. Kept: the
 median time and the memory of each, how many times `bss_eval`'s each is, and its largest difference from museval
 in dB over all frames. fast_bss_eval and torchmetrics are measured where they are installed; they answer smaller
 questions, as their names here say.
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import scipy.signal
+from results import record
 
 SAMPLE_RATE = 44100
 ROUNDS = 3
@@ -127,10 +128,17 @@ def main() -> None:
     for seconds in [int(argument) for argument in sys.argv[1:]] or [15, 120]:
         taken, difference = times(names, seconds)
         peaks = {name: peak(name, seconds) for name in names}
-        print(f"{seconds} s, 4 stereo stems; largest difference from museval {difference:.1e} dB")
-        for name in names:
-            ratios = f"{taken[name] / taken['bss_eval']:5.1f}x, {peaks[name] / peaks['bss_eval']:5.1f}x"
-            print(f"  {taken[name]:7.2f} s {peaks[name]:6.0f} MB  {ratios}  {name}")
+        rows = [
+            {
+                "method": name,
+                "seconds": f"{taken[name]:.2f}",
+                "of bss_eval's": f"{taken[name] / taken['bss_eval']:.1f}x",
+                "peak": f"{peaks[name]:.0f} MB",
+            }
+            for name in names
+        ]
+        remark = f"Medians of {ROUNDS}. Largest difference from museval over all frames: {difference:.1e} dB."
+        record(f"Separation: {seconds} s, four stereo stems at 44.1 kHz", rows, remark)
 
 
 if __name__ == "__main__":
