@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from earmark.submissions.errors import OurFault, SubmissionError
+from earmark.submissions.errors import OurFault, SubmissionError, refused
 from earmark.submissions.folder import MAX_FILES
 
 MAX_ENTRIES = MAX_FILES
@@ -38,11 +38,6 @@ class Member:
     """As declared."""
     content: Iterator[bytes]
     """Exactly `size` bytes, else SubmissionError; to be read before the next member is asked for."""
-
-
-def refused(message: str) -> SubmissionError:
-    """The refusal of an archive."""
-    return SubmissionError("refused", message)
 
 
 def too_large(got: str, allowed: str) -> SubmissionError:

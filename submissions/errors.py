@@ -14,6 +14,11 @@ class SubmissionError(EarmarkError):
         self.verdict = verdict
 
 
+def refused(message: str) -> SubmissionError:
+    """The refusal of a hand-in: it is not taken, and nothing of it is run."""
+    return SubmissionError("refused", message)
+
+
 class OurFault(EarmarkError):  # noqa: N818 - named for whose it is
     """Ours or the machine's: no sandbox here, a full disk. It never costs a student anything."""
 

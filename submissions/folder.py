@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from earmark.submissions.errors import SubmissionError
+from earmark.submissions.errors import SubmissionError, refused
 from earmark.submissions.limits import Limits
 
 DECLARATION = "submission.yaml"
@@ -89,10 +89,10 @@ class Declaration(BaseModel):
 def checked_files(path: Path, *, max_bytes: int) -> list[Path]:
     """All files of a submission's folder, sorted, without reading them; raises as open_submission does."""
     if not path.is_dir():
-        raise _refused(f"{path} is {'a file' if path.exists() else 'not there'}; a folder was expected.")
+        raise refused(f"{path} is {'a file' if path.exists() else 'not there'}; a folder was expected.")
     files = _files(path)
     if not files:
-        raise _refused("the folder is empty; a predict.py was expected in it.")
+        raise refused("the folder is empty; a predict.py was expected in it.")
     size = sum(file.stat().st_size for file in files)
     if size > max_bytes:
         raise SubmissionError(
@@ -102,7 +102,7 @@ def checked_files(path: Path, *, max_bytes: int) -> list[Path]:
             "and checkpoints.",
         )
     if path / "predict.py" not in files:
-        raise _refused(f"the folder has no predict.py. {_nearest_to_predict(path, files)}")
+        raise refused(f"the folder has no predict.py. {_nearest_to_predict(path, files)}")
     return files
 
 
@@ -136,18 +136,14 @@ def check_origin(submission: Submission, limits: Limits) -> None:
     if limits.pretrained:
         return
     if submission.pretrained:
-        raise _refused(
+        raise refused(
             f"{DECLARATION} declares pretrained weights ({', '.join(submission.pretrained)}); here models must be "
             "trained from scratch."
         )
     if not submission.from_scratch:
-        raise _refused(
+        raise refused(
             f"here models must be trained from scratch, and {DECLARATION} must say `from_scratch: true`."
         )
-
-
-def _refused(message: str) -> SubmissionError:
-    return SubmissionError("refused", message)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -156,13 +152,13 @@ def _files(folder: Path) -> list[Path]:
     for place, entry in entries(folder):
         said = place.relative_to(folder)
         if not entry.name.isprintable():
-            raise _refused(f"the name {entry.name!a} has characters that can't be shown; rename it.")
+            raise refused(f"the name {entry.name!a} has characters that can't be shown; rename it.")
         if entry.is_symlink():
-            raise _refused(f"{said} is a link; put the file itself there.")
+            raise refused(f"{said} is a link; put the file itself there.")
         if entry.is_file():
             files.append(place)
         elif not entry.is_dir():
-            raise _refused(f"{said} is a device, pipe or socket, not a file.")
+            raise refused(f"{said} is a device, pipe or socket, not a file.")
     return sorted(files)
 
 
@@ -175,13 +171,13 @@ def entries(folder: Path) -> Iterator[tuple[Path, os.DirEntry[str]]]:
     while waiting:
         top, depth = waiting.pop()
         if depth > MAX_FOLDERS_DEEP:
-            raise _refused(f"folders lie in one another more than {MAX_FOLDERS_DEEP} deep; flatten them.")
+            raise refused(f"folders lie in one another more than {MAX_FOLDERS_DEEP} deep; flatten them.")
         try:
             with os.scandir(top) as found:
                 listed = list(islice(found, MAX_FILES + 1 - seen))
         except OSError as error:
             name = top.relative_to(folder)
-            raise _refused(f"the folder {name} can't be read: {error.strerror}.") from None
+            raise refused(f"the folder {name} can't be read: {error.strerror}.") from None
         seen += len(listed)
         if seen > MAX_FILES:
             raise SubmissionError("too large", f"the folder has more than {MAX_FILES} files.")
@@ -219,24 +215,22 @@ def _hash(folder: Path, files: list[Path]) -> str:
 def read_declaration(file: Path) -> Declaration:
     """Parse a submission.yaml. Raises SubmissionError ("refused") that names every mistake."""
     if file.stat().st_size > MAX_DECLARATION_BYTES:
-        raise _refused(f"{DECLARATION} is larger than {MAX_DECLARATION_BYTES >> 10} KiB.")
+        raise refused(f"{DECLARATION} is larger than {MAX_DECLARATION_BYTES >> 10} KiB.")
     try:
         text = file.read_text(encoding="utf-8-sig")
         _check_tokens(text)
         content: Any = yaml.safe_load(text)
     except UnicodeDecodeError:
-        raise _refused(f"{DECLARATION} is not in UTF-8: save it in that encoding.") from None
+        raise refused(f"{DECLARATION} is not in UTF-8: save it in that encoding.") from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise _refused(f"{DECLARATION} is not YAML: {str(error)[:300]}") from None
+        raise refused(f"{DECLARATION} is not YAML: {str(error)[:300]}") from None
     if not isinstance(content, dict | None):
-        raise _refused(
-            f"{DECLARATION} holds a {type(content).__name__}; lines like 'title: …' were expected."
-        )
+        raise refused(f"{DECLARATION} holds a {type(content).__name__}; lines like 'title: …' were expected.")
     try:
         return Declaration.model_validate(content or {})
     except ValidationError as error:
         faults = "; ".join(_fault(dict(each)) for each in error.errors()[:5])
-        raise _refused(f"{DECLARATION}: {faults}.") from None
+        raise refused(f"{DECLARATION}: {faults}.") from None
 
 
 def _check_tokens(text: str) -> None:
@@ -245,9 +239,9 @@ def _check_tokens(text: str) -> None:
     for token in yaml.scan(text):
         depth += isinstance(token, OPENING) - isinstance(token, CLOSING)
         if depth > MAX_DEPTH:
-            raise _refused(f"{DECLARATION} is not YAML as we know it: it is nested too deeply.")
+            raise refused(f"{DECLARATION} is not YAML as we know it: it is nested too deeply.")
         if isinstance(token, yaml.AliasToken):
-            raise _refused(f"{DECLARATION} uses an alias (*name); write the value out.")
+            raise refused(f"{DECLARATION} uses an alias (*name); write the value out.")
 
 
 def _fault(error: dict[str, Any]) -> str:

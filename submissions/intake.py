@@ -16,16 +16,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from earmark.submissions.archive import MAX_ENTRIES, Member, explained, refused, too_large
-from earmark.submissions.errors import OurFault
-from earmark.submissions.folder import SKIPPED, Submission
+from earmark.submissions.archive import MAX_ENTRIES, Member, explained, too_large
+from earmark.submissions.errors import OurFault, refused
+from earmark.submissions.folder import MAX_FOLDERS_DEEP, SKIPPED, Submission
 from earmark.submissions.kept import keep
 from earmark.submissions.tarred import NotATarError, tar_members
 from earmark.submissions.zipped import ThriftyFile, zip_members
 
 OVERHEAD_BYTES = 64 << 20
 """What an archive may take beside the files in it: headers, padding."""
-MAX_DEPTH = 32
 MAX_PATH_BYTES = 1024
 MAX_NAME_BYTES = 255
 PROGRAMS = frozenset({
@@ -178,8 +177,8 @@ def _parts(member: Member) -> list[str]:
         return []
     parts = name.split("/")
     fault = _path_fault(name) or next(filter(None, map(_name_fault, parts)), None)
-    if len(parts) > MAX_DEPTH:
-        fault = f"lies more than {MAX_DEPTH} folders deep"
+    if len(parts) > MAX_FOLDERS_DEEP:
+        fault = f"lies more than {MAX_FOLDERS_DEEP} folders deep"
     elif member.kind == "file" and Path(unicodedata.normalize("NFKC", name)).suffix.casefold() in PROGRAMS:
         fault = "is a program; a submission is Python and weights, so leave it out"
     if fault:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from earmark.submissions.errors import OurFault, SubmissionError
+from earmark.submissions.errors import OurFault, SubmissionError, refused
 from earmark.submissions.folder import (
     MAX_FILES,
     MAX_FOLDERS_DEEP,
@@ -41,13 +41,14 @@ def keep(folder: Path, shelf: Path, *, max_bytes: int) -> Submission:
         copied = replace(open_submission(draft, max_bytes=max_bytes), name=folder.name)
         place = shelf / content_hash(copied)
         _make_read_only(draft)
-        with suppress(OSError):  # where it is kept already
+        kept = replace(copied, path=place)
+        try:
             draft.rename(place)
+        except OSError:  # it is kept already
+            check_unchanged(kept)
     finally:
         if draft.exists():
             _discard(draft)
-    kept = replace(copied, path=place)
-    check_unchanged(kept)
     return kept
 
 
@@ -102,10 +103,10 @@ def _open(name: str, fd: int) -> int:
     try:
         source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
     except OSError as error:
-        raise SubmissionError("refused", f"{name} can't be read: {error.strerror}.") from None
+        raise refused(f"{name} can't be read: {error.strerror}.") from None
     if not stat.S_ISREG(os.fstat(source).st_mode):
         os.close(source)
-        raise SubmissionError("refused", f"{name} is a device, pipe or socket, not a file.")
+        raise refused(f"{name} is a device, pipe or socket, not a file.")
     return source
 
 

@@ -11,7 +11,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
-from earmark.submissions.archive import CHUNK, Member, explained, refused, too_large
+from earmark.submissions.archive import CHUNK, Member, explained, too_large
+from earmark.submissions.errors import refused
 
 MAX_HEADER_BYTES = 64 << 10
 """Of what is written ahead of one member: its long name and the like."""

@@ -11,7 +11,8 @@ import sys
 import zipfile
 from collections.abc import Iterator
 
-from earmark.submissions.archive import CHUNK, MAX_ENTRIES, Member, explained, refused, too_large
+from earmark.submissions.archive import CHUNK, MAX_ENTRIES, Member, explained, too_large
+from earmark.submissions.errors import refused
 
 MAX_TABLE_BYTES = 4 << 20
 """Of the table of contents, which zipfile reads in one go: some 400 bytes an entry."""
