@@ -119,8 +119,7 @@ def median_sdr(songs: Songs, weights: Floats) -> Floats:
     The median over frames, the median over the drawn songs in which the stem sounds, the mean over stems; a
     stem that sounds in none of a draw's songs is left out of it, and a draw without any is NaN.
     """
-    by_stem = np.stack([_median(song["sdr"]) for song in songs], axis=1)
-    return mean_of_defined(_medians(by_stem, weights))
+    return mean_of_defined(frame_medians(songs, "sdr", weights))
 
 
 def si_sdr(references: NDArray[Any], estimates: NDArray[Any]) -> Floats:
@@ -146,11 +145,9 @@ def summarise(songs: Songs, names: Sequence[str], weights: Floats) -> dict[str, 
 
     NaN where none is defined.
     """
-    by_stem = {"sdr": _medians(np.stack([_median(song["sdr"]) for song in songs], axis=1), weights)}
+    by_stem = {name: frame_medians(songs, name, weights) for name in ("sdr", "isr", "sir", "sar", *MUSEVAL)}
     for metric in ("si_sdr", "pes"):
         by_stem[metric] = _medians(np.stack([song[metric] for song in songs], axis=1), weights)
-    for metric in ("isr", "sir", "sar", *MUSEVAL):
-        by_stem[metric] = frame_medians(songs, metric, weights)
     means = {name: mean_of_defined(values) for name, values in by_stem.items() if name != "sdr"}
     return means | {f"{name}_by_stem": by_name(names, values) for name, values in by_stem.items()}
 

@@ -17,7 +17,6 @@ from earmark.grader import Grader
 from earmark.leaderboard.records import RunRecord
 from earmark.leaderboard.store import Store
 from earmark.report import Result
-from earmark.scores import scorer_hash
 from earmark.shelf import baselines, load_task
 from earmark.splits import EMBEDDED, open_split
 from earmark.submissions.folder import DECLARATION, open_submission, read_declaration
@@ -209,19 +208,10 @@ class Batch:
             submission = open_submission(folder, max_bytes=grader.task.limits.folder_bytes)
         except EarmarkError:
             return None
-        scorer = scorer_hash(grader.task_name)
-        for run in self.store.runs(
-            task=grader.task_name, split_digest=grader.split.digest, states=["scored"]
-        ):
-            same = (run.code_hash, run.weights_hash, run.sealed, run.submission) == (
-                submission.code_hash,
-                submission.weights_hash,
-                self.isolation != "none",
-                submission.name,
-            )
-            if same and run.score is not None and run.score.scorer_hash == scorer:
-                return run
-        return None
+        wanted = (submission.code_hash, submission.weights_hash, self.isolation != "none", submission.name)
+        return grader.scored_before(
+            lambda run: (run.code_hash, run.weights_hash, run.sealed, run.submission) == wanted
+        )
 
     def _progress(self) -> Progress:
         return Progress(

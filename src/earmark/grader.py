@@ -8,11 +8,12 @@ scores and final state arrive in one transaction after the predictions' file has
 import importlib.metadata
 import platform
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -100,15 +101,21 @@ class Grader:
 
     def reference(self) -> RunRecord:
         """The run of `blank` on this split by this scorer; scored the first time it is asked for."""
-        scorer = scorer_hash(self.task_name)
-        for run in self.store.runs(task=self.task_name, split_digest=self.split.digest, states=["scored"]):
-            if run.reference and run.score is not None and run.score.scorer_hash == scorer:
-                return run
+        if before := self.scored_before(lambda run: run.reference):
+            return before
         run_id = self.store.begin(self._new_run("blank", reference=True))
         tally = Tally()
         for item in read_items(self.split, self.split.clips, tally.notes):
             tally.scores[item.clip.id] = score_item(self.task, self.split.names, item, None)
         return self._finish(run_id, tally)
+
+    def scored_before(self, fits: Callable[[RunRecord], bool]) -> RunRecord | None:
+        """A run on this split that today's scorer scored, and that fits; None where there is none."""
+        scorer = scorer_hash(self.task_name)
+        for run in self.store.runs(task=self.task_name, split_digest=self.split.digest, states=["scored"]):
+            if fits(run) and run.score is not None and run.score.scorer_hash == scorer:
+                return run
+        return None
 
     def _new_run(self, name: str, submission: Submission | None = None, *, reference: bool = False) -> NewRun:
         return NewRun(
@@ -129,8 +136,11 @@ class Grader:
             code_hash=submission.code_hash if submission else "",
             weights_hash=submission.weights_hash if submission else "",
             packages={name: importlib.metadata.version(name) for name in PACKAGES},
-            machine={"system": platform.platform(), "python": platform.python_version()}
-            | {"isolation": self.isolation},
+            machine={
+                "system": platform.platform(),
+                "python": platform.python_version(),
+                "isolation": self.isolation,
+            },
         )
 
     def _ask(self, run_id: str, submission: Submission, tally: Tally, progress: Progress) -> None:
@@ -234,28 +244,21 @@ class Grader:
             raise InstructorError(f"No clip of {self.split.data} can be read: {'; '.join(tally.notes)}")
         scores = [tally.scores[clip.id] for clip in clips]
         score, remarks = score_run(self.task_name, self.split, clips, scores)
+        return self._end(run_id, tally, remarks, state="scored", score=score)
+
+    def _failed(self, run_id: str, error: SubmissionError, tally: Tally | None = None) -> RunRecord:
+        reason = shortened(str(error)) if self._discreet else str(error)
+        return self._end(run_id, tally or Tally(), state="failed", verdict=error.verdict, reason=reason)
+
+    def _end(self, run_id: str, tally: Tally, remarks: Sequence[str] = (), **said: Any) -> RunRecord:
+        """End a run with all that its tally holds; `said` goes to the store as it is."""
         self.store.finish(
             run_id,
-            state="scored",
-            outcomes=[tally.outcomes[clip.id] for clip in clips if clip.id in tally.outcomes],
-            score=score,
+            outcomes=[tally.outcomes[clip.id] for clip in self.split.clips if clip.id in tally.outcomes],
             notes=(*tally.notes, *remarks),
             seconds=tally.seconds,
             peak_memory_bytes=tally.peak_memory_bytes,
-        )
-        return self.store.run(run_id)
-
-    def _failed(self, run_id: str, error: SubmissionError, tally: Tally | None = None) -> RunRecord:
-        tally = tally or Tally()
-        self.store.finish(
-            run_id,
-            state="failed",
-            verdict=error.verdict,
-            reason=shortened(str(error)) if self._discreet else str(error),
-            outcomes=[tally.outcomes[clip.id] for clip in self.split.clips if clip.id in tally.outcomes],
-            notes=tuple(tally.notes),
-            seconds=tally.seconds,
-            peak_memory_bytes=tally.peak_memory_bytes,
+            **said,
         )
         return self.store.run(run_id)
 

@@ -35,16 +35,20 @@ def load_shelf(shelf: str, name: str) -> ModuleType:
     own = course.folder() / shelf / f"{name}.py"
     if not own.is_file():
         return importlib.import_module(f"earmark.{shelf}.{name}")
-    module_name = f"earmark_course_{shelf}_{name}"
-    spec = importlib.util.spec_from_file_location(module_name, own)
-    if spec is None or spec.loader is None:
-        raise InstructorError(f"{own} can't be imported as a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
     try:
-        spec.loader.exec_module(module)
+        return load_file(own, f"earmark_course_{shelf}_{name}")
     except Exception as error:
         raise InstructorError(f"{own} does not import: {type(error).__name__}: {error}") from error
+
+
+def load_file(path: Path, name: str) -> ModuleType:
+    """Import a Python file, wherever it lies, as a module of this name; raises what the file raises."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
     return module
 
 

@@ -1,8 +1,6 @@
 """Start from something: a submission from a baseline, a baseline trained anew, a handout of public data."""
 
-import importlib.util
 import shutil
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +8,7 @@ import pandas as pd
 from earmark import course
 from earmark.errors import InstructorError, unknown_name
 from earmark.rendering import write_names
-from earmark.shelf import baselines, load_shelf, load_task, names
+from earmark.shelf import baselines, load_file, load_shelf, load_task, names
 from earmark.splits import PUBLIC_SEED
 from earmark.training import train_into, training_splits
 
@@ -65,12 +63,7 @@ def train_copy(baseline: str, to: Path | None, data: str | None, seed: int | Non
     if folder.resolve() != source.resolve():
         _refuse_full(folder)
         shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    spec = importlib.util.spec_from_file_location(f"earmark_train_{task}_{name}", folder / "train.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    module = load_file(folder / "train.py", f"earmark_train_{task}_{name}")
     return folder, train_into(module.train, splits, folder.resolve())
 
 
