@@ -1,7 +1,8 @@
 """The task audio_tagging: its rows, its scores, and what its baselines answer."""
 
-import importlib.util
+from functools import partial
 
+import measured
 import numpy as np
 import pytest
 
@@ -11,6 +12,8 @@ from earmark.shelf import baselines, load_task
 from earmark.splits import open_split
 
 TASK = load_task("audio_tagging")
+predictor = partial(measured.baseline, "audio_tagging")
+headline = partial(measured.headline, TASK)
 TRAINED = ("cnn", "logistic")
 
 
@@ -28,24 +31,9 @@ def scenes(folder) -> Split:
     return open_split(TASK, "all", data=str(folder))
 
 
-def headline(split: Split, answer) -> float:
-    scores = [
-        TASK.score_clip(split.targets[clip.id](), answer(split, clip), split.names) for clip in split.clips
-    ]
-    return float(TASK.headline.measure(scores, np.ones((len(scores), 1)))[0])
-
-
-def predictor(name):
-    folder = baselines("audio_tagging")[name]
-    spec = importlib.util.spec_from_file_location(f"tagging_{name}", folder / "predict.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_a_perfect_answer_earns_1_and_blank_the_share_of_each_tag(scenes):
-    perfect = headline(scenes, lambda split, clip: split.targets[clip.id]().astype(np.float32))
-    blank = headline(scenes, lambda _, clip: TASK.blank(**clip.inputs()))
+    perfect = headline(scenes, lambda _, target: target.astype(np.float32))
+    blank = headline(scenes, lambda inputs, _: TASK.blank(**inputs))
     shares = np.mean([scenes.targets[clip.id]() for clip in scenes.clips], axis=0)
     assert perfect == 1.0
     assert blank == pytest.approx(shares[shares > 0].mean())
@@ -83,8 +71,8 @@ def test_a_batch_is_answered_as_its_clips_are(scenes):
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_trained_baseline_hears_tags(scenes, name):
     predict = predictor(name).predict
-    heard = headline(scenes, lambda _, clip: predict(**clip.inputs()))
-    assert heard > 2 * headline(scenes, lambda _, clip: TASK.blank(**clip.inputs()))
+    heard = headline(scenes, lambda inputs, _: predict(**inputs))
+    assert heard > 2 * headline(scenes, lambda inputs, _: TASK.blank(**inputs))
 
 
 @pytest.mark.real

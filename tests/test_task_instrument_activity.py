@@ -1,6 +1,6 @@
 """The task instrument_activity: its data, its rows, and what its baselines answer."""
 
-import importlib.util
+from functools import partial
 from pathlib import Path
 
 import measured
@@ -14,10 +14,13 @@ from earmark.datasets import rendered_ensembles
 from earmark.errors import InstructorError
 from earmark.manifest import read
 from earmark.scoring.intervals import draw_weights
-from earmark.shelf import baselines, load_task
+from earmark.shelf import load_task
 from earmark.splits import open_split
 
 TASK = load_task("instrument_activity")
+predictor = partial(measured.baseline, "instrument_activity")
+scores_of = partial(measured.scores_of, TASK)
+headline = partial(measured.headline, TASK)
 SIZES = {"train": 8, "valid": 4, "test": 8}
 NEURAL_AND_CLASSICAL = ["crnn", "logistic"]
 
@@ -36,16 +39,6 @@ def rendered(tmp_path_factory):
 @pytest.fixture
 def test_split(rendered) -> Split:
     return open_split(TASK, "all", data=str(rendered["test"]))
-
-
-def scores_of(split, answer):
-    """The clips' scores for answer(inputs, target), one prediction a clip."""
-    pairs = [(clip.inputs(), split.targets[clip.id]()) for clip in split.clips]
-    return [TASK.score_clip(target, answer(inputs, target), split.names) for inputs, target in pairs]
-
-
-def headline(split, answer):
-    return float(TASK.headline.measure(scores_of(split, answer), np.ones((len(split.clips), 1)))[0])
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -222,16 +215,6 @@ def test_real_shares_are_those_that_the_manifest_states(real):
     stated = {"drums": 0.48, "bass": 0.53, "guitar": 0.46, "vocals": 0.37}
     share = dict(zip(split.names, split.targets[row.id]().mean(axis=0), strict=True))
     assert share == pytest.approx(stated, abs=0.03)
-
-
-def predictor(name):
-    path = baselines("instrument_activity")[name] / "predict.py"
-    spec = importlib.util.spec_from_file_location(f"activity_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(params=NEURAL_AND_CLASSICAL)

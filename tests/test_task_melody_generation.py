@@ -1,10 +1,10 @@
 """The task melody_generation: its data set, its form, its baselines, and songs from elsewhere."""
 
 import gzip
-import importlib.util
 import json
 from pathlib import Path
 
+import measured
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -13,7 +13,7 @@ from earmark.cli import app
 from earmark.datasets import corpus_lyrics
 from earmark.errors import InstructorError
 from earmark.scoring.intervals import draw_weights, interval, paired_difference
-from earmark.shelf import baselines, load_shelf
+from earmark.shelf import baselines, load_file, load_shelf
 from earmark.tasks.melody_generation import TASK
 
 NAMES = ("pitch_distribution", "markov", "lstm")
@@ -31,13 +31,7 @@ def splits(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def models():
-    found = {}
-    for name in NAMES:
-        path = baselines("melody_generation")[name] / "predict.py"
-        spec = importlib.util.spec_from_file_location(f"melody_{name}", path)
-        found[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(found[name])
-    return found
+    return {name: measured.baseline("melody_generation", name) for name in NAMES}
 
 
 def write_songs(folder: Path, songs=SONGS) -> Path:
@@ -220,9 +214,7 @@ def test_a_batch_answers_as_its_songs_one_by_one(models, splits):
 @pytest.mark.parametrize("name", ["pitch_distribution", "markov"])
 def test_training_writes_the_committed_weights(splits, tmp_path, name):
     folder = baselines("melody_generation")[name]
-    spec = importlib.util.spec_from_file_location(f"train_{name}", folder / "train.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_file(folder / "train.py", f"train_{name}")
     public = {part: corpus_lyrics.load(TASK, part, tmp_path, 0) for part in ("train", "valid")}
     module.train(public["train"], public["valid"], tmp_path)
     ours, theirs = (np.load(place / "weights.npz") for place in (tmp_path, folder))

@@ -1,6 +1,6 @@
 """The task note_classification: its rows, its scores, and what its baselines answer."""
 
-import importlib.util
+from functools import partial
 
 import measured
 import numpy as np
@@ -14,6 +14,8 @@ from earmark.shelf import baselines, load_task
 from earmark.splits import open_split
 
 TASK = load_task("note_classification")
+predictor = partial(measured.baseline, "note_classification")
+headline = partial(measured.headline, TASK)
 TRAINED = ("cnn", "svm")
 
 
@@ -31,24 +33,9 @@ def notes(folder) -> Split:
     return open_split(TASK, "all", data=str(folder))
 
 
-def headline(split: Split, answer) -> float:
-    scores = [
-        TASK.score_clip(split.targets[clip.id](), answer(split, clip), split.names) for clip in split.clips
-    ]
-    return float(TASK.headline.measure(scores, np.ones((len(scores), 1)))[0])
-
-
-def predictor(name):
-    folder = baselines("note_classification")[name]
-    spec = importlib.util.spec_from_file_location(f"notes_{name}", folder / "predict.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.predict
-
-
 def test_a_perfect_answer_earns_1_and_blank_a_draw_among_the_families(notes):
-    assert headline(notes, lambda split, clip: split.targets[clip.id]()) == 1.0
-    blank = headline(notes, lambda _, clip: TASK.blank(**clip.inputs()))
+    assert headline(notes, lambda _, target: target) == 1.0
+    blank = headline(notes, lambda inputs, _: TASK.blank(**inputs))
     assert blank == pytest.approx(1 / len(notes.names))
 
 
@@ -79,7 +66,7 @@ def test_labels_that_do_not_fit_are_refused(notes, labels, message):
 
 @pytest.mark.parametrize("name", baselines("note_classification"))
 def test_a_baseline_answers_in_form_at_any_rate_and_for_any_classes(notes, name):
-    predict = predictor(name)
+    predict = predictor(name).predict
     given = notes.clips[0].inputs()
     for sr, classes in [(given["sr"], given["classes"]), (22050, ["theremin", *given["classes"][::-1]])]:
         answer = predict(audio=given["audio"], sr=sr, classes=classes)
@@ -93,9 +80,10 @@ def test_a_baseline_answers_in_form_at_any_rate_and_for_any_classes(notes, name)
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_trained_baseline_hears_families_and_pitches(notes, name):
-    predict = predictor(name)
+    predict = predictor(name).predict
     answers = {clip.id: predict(**clip.inputs()) for clip in notes.clips}
-    assert headline(notes, lambda _, clip: answers[clip.id]) > 0.2
+    in_order = iter(answers.values())
+    assert headline(notes, lambda _inputs, _target: next(in_order)) > 0.2
     off = [abs(answers[clip.id]["pitch"] - notes.targets[clip.id]()["pitch"]) for clip in notes.clips]
     assert np.mean(np.array(off) < 0.5) > 0.7
 

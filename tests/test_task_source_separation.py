@@ -1,7 +1,7 @@
 """The rendered songs, the task on them and on the real ones, and the baselines."""
 
-import importlib.util
 import shutil
+from functools import partial
 from pathlib import Path
 
 import measured
@@ -18,6 +18,8 @@ from earmark.shelf import baselines, load_task
 from earmark.splits import open_split
 
 TASK = load_task("source_separation")
+predictor = partial(measured.baseline, "source_separation")
+scores_of = partial(measured.scores_of, TASK)
 SONGS = {"train": 3, "valid": 2, "test": 3}
 SECONDS = 3
 ONES = np.ones((SONGS["test"], 1))
@@ -41,12 +43,6 @@ def rendered(tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture
 def songs(rendered) -> Split:
     return open_split(TASK, "all", data=str(rendered["test"]))
-
-
-def scores_of(split, answer):
-    """The clips' scores for answer(inputs, target), one prediction a clip."""
-    pairs = [(clip.inputs(), split.targets[clip.id]()) for clip in split.clips]
-    return [TASK.score_clip(target, answer(inputs, target), split.names) for inputs, target in pairs]
 
 
 def headline(split, answer):
@@ -221,16 +217,6 @@ def test_the_whistle_that_reads_stray_memory_is_refused():
     whistle = [Part(78, [Note(0, 0.4, pitch) for pitch in range(60, 72)])]
     with pytest.raises(OurFault, match=r"programmes \[78\]"):
         render(whistle, 1, 44100)
-
-
-def predictor(name):
-    path = baselines("source_separation")[name] / "predict.py"
-    spec = importlib.util.spec_from_file_location(f"separation_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module", params=["mixture", "nmf", "umx"])
