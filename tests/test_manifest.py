@@ -66,7 +66,7 @@ def test_a_file_that_does_not_decode_is_named_with_its_clip(tmp_path, content):
     folder = write(tmp_path / "set", "id,path,labels\na,a.wav,x\n")
     (folder / "a.wav").write_bytes(content)
     [row], _ = read(folder)
-    with pytest.raises(InstructorError, match=r"Clip 'a': .*a\.wav does not decode"):
+    with pytest.raises(InstructorError, match=r"Clip 'a': .*a\.wav (does not decode|is a file of zero)"):
         row.audio()
 
 

@@ -1,7 +1,8 @@
 """The course folder: where the hidden splits, the database and the kept predictions lie.
 
 It is `EARMARK_COURSE` if set, else the nearest folder upwards that has a course.yaml, else the user's own
-data folder. `EARMARK_HIDDEN` and `EARMARK_DB` move the hidden splits and the database elsewhere.
+data folder. `EARMARK_HIDDEN` and `EARMARK_DB` move the hidden splits and the database elsewhere,
+`EARMARK_DATA` the public data sets.
 """
 
 import contextlib
@@ -31,6 +32,12 @@ def hidden() -> Path:
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.chmod(0o700)
     return path
+
+
+def sets() -> Path:
+    """Where public data sets lie, a folder each: `EARMARK_DATA`, else a place that all courses share."""
+    named = os.environ.get("EARMARK_DATA")
+    return Path(named).absolute() if named else user_data_path("earmark") / "sets"
 
 
 def rendered() -> Path:

@@ -18,10 +18,12 @@ import soundfile
 from numpy.typing import NDArray
 
 from earmark.clip import as_float32
-from earmark.errors import InstructorError, unknown_name
+from earmark.decoding import Segment, decode
+from earmark.errors import InstructorError
+from earmark.tables import read_table
 
 NEEDED = ("id", "path", "labels")
-OPTIONAL = ("split", "group", "extra", "source", "licence")
+OPTIONAL = ("split", "group", "extra", "start", "seconds", "source", "licence")
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
 
@@ -35,6 +37,10 @@ class Row:
     split: str = ""
     group: str = ""
     extra: dict[str, str] = field(default_factory=dict)
+    start: float = 0.0
+    """Seconds into the file at which the clip begins."""
+    seconds: float = 0.0
+    """How long the clip is; 0 for all that follows."""
     sr: int = 0
     """The folder's sample rate in Hz, to which `audio` brings every file; 0 where there is no audio."""
     n_channels: int = 0
@@ -58,24 +64,16 @@ class Row:
     def audio(self, path: Path | None = None) -> NDArray[np.float32]:
         """Decode this row's file, or another of the same clip, to float32 (n_samples, n_channels) at `sr`.
 
-        Another sample rate is resampled (soxr, high quality); mono is repeated and other channel counts are
-        averaged to the folder's. Raises InstructorError where a file is missing or does not decode.
+        See `decode`. Raises InstructorError where a file is missing or does not decode.
         """
-        path = path or self.path
         try:
-            audio, sr = soundfile.read(path, dtype="float32", always_2d=True)
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise InstructorError(f"Clip {self.id!r}: {path} does not decode as audio ({error}).") from None
-        if not audio.size or not np.isfinite(audio).all():
-            what = "is empty" if not audio.size else "holds samples that are not finite"
-            raise InstructorError(f"Clip {self.id!r}: {path} {what}.")
-        if self.sr and sr != self.sr:
-            import soxr  # noqa: PLC0415 - only where a clip stands out
+            return decode(self.segment(path))
+        except InstructorError as error:
+            raise InstructorError(f"Clip {self.id!r}: {error}") from None
 
-            audio = soxr.resample(audio, sr, self.sr)
-        if self.n_channels and audio.shape[1] != self.n_channels:
-            audio = audio.mean(axis=1, keepdims=True).repeat(self.n_channels, axis=1)
-        return as_float32(audio)
+    def segment(self, path: Path | None = None) -> Segment:
+        """The stretch that this clip takes of its file, or of another of the same clip."""
+        return Segment(path or self.path, self.start, self.seconds, self.sr, self.n_channels)
 
     def mono(self) -> NDArray[np.float32]:
         """The audio of this row mixed down to float32 (n_samples,)."""
@@ -116,19 +114,7 @@ def _table(folder: Path) -> pd.DataFrame:
     if not path.is_file():
         here = ", ".join(sorted(entry.name for entry in folder.iterdir())[:5]) or "nothing"
         raise InstructorError(f"{folder} has no manifest.csv (found: {here}). It needs columns {NEEDED}.")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, pd.errors.ParserError) as error:
-        raise InstructorError(f"{path} is not a readable CSV file in UTF-8: {error}") from None
-    for column in NEEDED:
-        if column not in table.columns:
-            found = [name for name in table.columns if name not in NEEDED + OPTIONAL]
-            hint = str(unknown_name("manifest column", column, found)).partition(". ")[2] if found else ""
-            raise InstructorError(
-                f"{path} has no column {column!r}: found {list(table.columns)}, needed {list(NEEDED)}. {hint}"
-            )
-    if table.empty:
-        raise InstructorError(f"{path} has a header and no rows.")
+    table = read_table(path, NEEDED)
     doubled = table["id"][table["id"].duplicated()]
     if len(doubled):
         raise InstructorError(f"{path}: id {doubled.iloc[0]!r} stands in more than one row; ids must differ.")
@@ -142,8 +128,28 @@ def _row(folder: Path, record: dict[str, str]) -> Row:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise InstructorError(f"Clip {record['id']!r}: path {record['path']!r} leaves the folder {folder}.")
     extra = _extra(record.get("extra", ""))
-    group = record.get("group") or extra.get("group") or extra.get("song") or record["id"]
-    return Row(record["id"], path, record["labels"], record.get("split", ""), group, extra, folder=folder)
+    return Row(
+        id=record["id"],
+        path=path,
+        labels=record["labels"],
+        split=record.get("split", ""),
+        group=record.get("group") or extra.get("group") or extra.get("song") or record["id"],
+        extra=extra,
+        start=_seconds(record, "start"),
+        seconds=_seconds(record, "seconds"),
+        folder=folder,
+    )
+
+
+def _seconds(record: dict[str, str], column: str) -> float:
+    text = record.get(column) or "0"
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < np.inf:
+        raise InstructorError(f"Clip {record['id']!r}: {column} {text!r} is not a number of seconds from 0.")
+    return seconds
 
 
 def _extra(text: str) -> dict[str, str]:

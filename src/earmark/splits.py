@@ -1,4 +1,4 @@
-"""Open a split of a task's data: embedded or a folder, public or hidden."""
+"""Open a split of a task's data: embedded, a folder or a public set; public or hidden."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from earmark import course
 from earmark.clip import Split
 from earmark.errors import InstructorError
+from earmark.published import PublicSet
 from earmark.shelf import load_shelf, names
 from earmark.task import Task
 
@@ -19,18 +20,17 @@ def open_split(task: Task, split: str, *, data: str | None = None, seed: int | N
     """The split of `data` (a folder, or the name of a data set; the task's embedded one if None).
 
     The embedded test split is rendered from the course's secret seed, or from `seed`, where only the grader
-    reads; train and validation splits come from the public seed. Raises InstructorError for an unknown name,
-    a folder without a manifest or a split that is not there.
+    reads; train and validation splits come from the public seed. A folder without a manifest may be that of a
+    public set. Raises InstructorError for an unknown name, a folder that is neither, or a split that is not
+    there.
     """
+    if seed is not None and data is not None and (data not in names("datasets") or public_set(data)):
+        raise InstructorError(f"--seed renders embedded data; {data} is what it is. Leave one out.")
     if data is not None and data not in names("datasets"):
-        if seed is not None:
-            raise InstructorError(
-                f"--seed renders embedded data; the folder {data} is what it is. Leave one out."
-            )
-        if "/" not in data and not Path(data).exists():
-            load_shelf("datasets", data)  # raises with the nearest known name
-        found: Split = load_shelf("datasets", "folder").load(task, split, Path(data).absolute(), 0)
-        return replace(found, hidden=True)
+        return _open_folder(task, split, Path(data))
+    if data is not None and (public := public_set(data)):
+        found: Split = public.load(task, split, course.sets() / data, 0)
+        return replace(found, data=data)
     loader = load_shelf("datasets", data or task.dataset).load
     split = split or "test"
     if split not in EMBEDDED:
@@ -38,5 +38,34 @@ def open_split(task: Task, split: str, *, data: str | None = None, seed: int | N
     if split == "test":
         test: Split = loader(task, split, course.hidden(), course.secret_seed() if seed is None else seed)
         return replace(test, hidden=seed is None)  # a seed that was named, anybody can render from
-    public: Split = loader(task, split, course.rendered(), PUBLIC_SEED if seed is None else seed)
-    return public
+    rendered: Split = loader(task, split, course.rendered(), PUBLIC_SEED if seed is None else seed)
+    return rendered
+
+
+def _open_folder(task: Task, split: str, folder: Path) -> Split:
+    if len(folder.parts) == 1 and not folder.exists():
+        load_shelf("datasets", folder.name)  # raises with the nearest known name
+    folder = folder.absolute()
+    if not (folder / "manifest.csv").is_file() and (name := recognised(folder)):
+        public = public_set(name)
+        assert public is not None
+        return public.load(task, split, folder, 0)
+    found: Split = load_shelf("datasets", "folder").load(task, split, folder, 0)
+    return replace(found, hidden=True)
+
+
+def public_sets() -> dict[str, PublicSet]:
+    """The public sets on the shelf, by name."""
+    found = {name: public_set(name) for name in names("datasets")}
+    return {name: public for name, public in found.items() if public is not None}
+
+
+def public_set(name: str) -> PublicSet | None:
+    """What a data set's file declares as a public set; None for an embedded one and for folders."""
+    found = getattr(load_shelf("datasets", name), "SET", None)
+    return found if isinstance(found, PublicSet) else None
+
+
+def recognised(folder: Path) -> str | None:
+    """The name of the public set that this folder holds, by the first of its markers that stands there."""
+    return next((name for name, public in public_sets().items() if public.here(folder)), None)

@@ -1,0 +1,135 @@
+"""Public data sets, read from the folder that their publisher's archives unpack to.
+
+A file in `datasets/` declares one: `SET = PublicSet(...)` and `load = SET.load`.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from earmark import course
+from earmark.clip import Split
+from earmark.errors import InstructorError
+from earmark.manifest import Row
+from earmark.reading import chosen_parts, make_split, mentioned
+from earmark.task import Names, Task
+
+LEVELS_DOWN = 3
+"""So far below a folder that was named is the right one looked for."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One file to download."""
+
+    url: str
+    checksum: str
+    """As the publisher states it, with its kind: md5:… or sha256:…"""
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """A split as it was published, or a fold."""
+
+    n_clips: int
+    marker: str
+    """A path below the set's folder that is there where this part is; a pattern as for glob."""
+
+
+@dataclass(frozen=True)
+class PublicSet:
+    """What a public set is, and how its folder becomes rows."""
+
+    title: str
+    task: str
+    """The task that it serves."""
+    licence: str
+    citation: str
+    homepage: str
+    hours: float
+    parts: Mapping[str, Part]
+    """By the names that --split takes: train, valid, test, or folds."""
+    rows: Callable[[Path, str], list[Row]]
+    """(folder, name of a part) -> its clips. Raises InstructorError where its index can't be read."""
+    sr: int = 0
+    """Hz, of all its audio; 0 where there is none."""
+    n_channels: int = 0
+    names: Names | Callable[[Path], Names] = ()
+    """Its classes in their order, or how to read them; none where they are those that all rows mention."""
+    archives: Sequence[Archive] = ()
+    access: str = ""
+    """What has to be done by hand to get it, where its files can't simply be downloaded."""
+
+    @property
+    def n_bytes(self) -> int:
+        """What its archives weigh together."""
+        return sum(archive.n_bytes for archive in self.archives)
+
+    def here(self, root: Path) -> list[str]:
+        """The parts that stand in this folder."""
+        return [name for name, part in self.parts.items() if any(root.glob(part.marker))]
+
+    def load(self, task: Task, split: str, root: Path, seed: int) -> Split:  # noqa: ARG002 - no seed in it
+        """Read a split: the name of a part, or "all", or train, valid, test by `chosen_parts`' rule.
+
+        Raises InstructorError where the folder is another one, and where index or files are missing.
+        """
+        wanted, name = chosen_parts(split, list(self.parts))
+        for part in wanted:
+            self._require(root, part)
+        rows = [row for part in wanted for row in self.rows(root, part)]
+        rows = [replace(row, sr=self.sr, n_channels=self.n_channels, folder=root) for row in rows]
+        return make_split(task, rows, root=root, name=name, names=self._names(task, root, rows))
+
+    def all_rows(self, root: Path) -> list[Row]:
+        """The rows of every part that is here, each with its part's name as `split`."""
+        parts = self.here(root)
+        if not parts:
+            self._require(root, next(iter(self.parts)))
+        return [
+            replace(row, split=part, sr=self.sr, n_channels=self.n_channels, folder=root)
+            for part in parts
+            for row in self.rows(root, part)
+        ]
+
+    def _names(self, task: Task, root: Path, rows: list[Row]) -> Names:
+        if callable(self.names):
+            return self.names(root)
+        return self.names or mentioned(task, rows)
+
+    def _require(self, root: Path, part: str) -> None:
+        """Raise InstructorError where the part is not in this folder, with the folder that is likely meant."""
+        marker = self.parts[part].marker
+        if any(root.glob(marker)):
+            return
+        what = f"{root} does not hold the {part} split of {self.title}: there is no {marker} in it."
+        if not root.is_dir():
+            raise InstructorError(f"{what} There is no such folder at all. {self.access}".strip())
+        near = self._likely_root(root)
+        if near is not None:
+            raise InstructorError(f"{what} Did you mean {near}?")
+        parts = ", ".join(self.here(root)) or "none of it"
+        raise InstructorError(f"{what} Found here: {parts}.")
+
+    def _likely_root(self, root: Path) -> Path | None:
+        """A folder near this one that holds a part of the set."""
+        below = (path for depth in range(1, LEVELS_DOWN + 1) for path in sorted(root.glob("*/" * depth)))
+        return next((path for path in (*root.resolve().parents, *below) if self.here(path)), None)
+
+
+def converted(name: str, root: Path) -> Path:
+    """The folder for what is made once from the set in `root`, where a task can't read the original."""
+    place = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]
+    folder = course.folder() / "converted" / f"{name}-{place}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def held_out(group: str) -> bool:
+    """Whether a group of clips is in the fifth of a published train split that serves as validation split.
+
+    For sets that are published without one.
+    """
+    return hashlib.sha256(group.encode()).digest()[0] % 5 == 0
