@@ -59,7 +59,7 @@ def target(row: Row, names: Names) -> NDArray[np.bool_]:
     end = starts[-1] + np.median(np.diff(starts)) if len(starts) > 1 else np.inf
     frames = n_frames(len(row.mono()), row.sr)
     # The middles of steps of 1 ms, which no frame's border coincides with.
-    steps = (np.arange(frames * STEPS_PER_FRAME) + 0.5) / (FRAMES_PER_SECOND * STEPS_PER_FRAME)
+    steps = row.start + (np.arange(frames * STEPS_PER_FRAME) + 0.5) / (FRAMES_PER_SECOND * STEPS_PER_FRAME)
     holding = np.searchsorted(starts, steps, side="right") - 1
     sounds = (table.to_numpy() >= activity.THRESHOLD)[holding]
     sounds[(holding < 0) | (steps >= end)] = False
