@@ -6,7 +6,7 @@ import sys
 import typer
 
 from earmark import __version__
-from earmark.commands import board, grade, make
+from earmark.commands import board, data, grade, make
 from earmark.errors import EarmarkError, InstructorError, SubmissionError
 
 app = typer.Typer(
@@ -17,14 +17,15 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data = typer.Typer(help="Make splits to hand out.", no_args_is_help=True)
-data.command("make")(make.data_make)
+sets = typer.Typer(help="Get public sets, and make splits to hand out.", no_args_is_help=True)
+sets.command("list")(data.list_sets)
+sets.command("make")(data.make)
 
 for command in (board.tasks, make.new, make.train, grade.check, grade.grade, board.board):
     app.command()(command)
 app.command("show")(board.show)
 app.command()(grade.rescore)
-app.add_typer(data, name="data")
+app.add_typer(sets, name="data")
 app.command()(grade.demo)
 app.command()(board.doctor)
 

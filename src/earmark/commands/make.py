@@ -1,4 +1,4 @@
-"""Commands that make something: new, train, data make."""
+"""Commands that make something: new, train."""
 
 from pathlib import Path
 from typing import Annotated
@@ -38,18 +38,3 @@ def train(
 
     folder, seconds = train_copy(baseline, to, data, seed)
     typer.echo(f"trained in {seconds:.0f} CPU seconds: {folder}. Next: earmark check {folder}")
-
-
-def data_make(
-    task: Annotated[str, typer.Argument(help="The task.")],
-    public: Annotated[Path, typer.Option(help="Where the public train and validation splits go.")],
-    seed: Annotated[int | None, typer.Option(help="The public seed (0 if left out).")] = None,
-) -> None:
-    """Write the public train and validation splits to hand out. A test target is never written.
-
-    Example: [bold]earmark data make audio_tagging --public handout[/bold]
-    """
-    from earmark.starting import write_public
-
-    counts = write_public(task, public, seed)
-    typer.echo(f"{public}: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + " clips")
