@@ -1,15 +1,23 @@
-"""Start from something: a submission from a baseline, a baseline trained anew, a handout of public data."""
+"""Start from something: a submission from a baseline, a baseline trained anew, splits to hand out or to hide."""
 
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from earmark import course
+from earmark import course, manifest
+from earmark.clip import Split
 from earmark.errors import InstructorError, unknown_name
+from earmark.manifest import Row
+from earmark.perturbing import Perturbed, plan, write
+from earmark.reading import chosen_parts
 from earmark.rendering import write_names
 from earmark.shelf import baselines, load_file, load_shelf, load_task, names
-from earmark.splits import PUBLIC_SEED
+from earmark.splits import PUBLIC_SEED, open_split, public_set, recognised
 from earmark.training import train_into, training_splits
 
 STARTER = """# {title}
@@ -91,6 +99,86 @@ def write_public(task: str, folder: Path, seed: int | None) -> dict[str, int]:
     rows.to_csv(folder / "manifest.csv", index=False)
     write_names(folder, listed)
     return {str(name): int(count) for name, count in rows["split"].value_counts().items()}
+
+
+def write_hidden(task: str, folder: Path, seed: int | None) -> int:
+    """Write the embedded test split into a folder that only its owner reads; how many clips it has.
+
+    It comes from the course's secret seed, or from `seed`. Raises InstructorError where what it was made from is
+    installed beside the submissions: in a folder of its own nothing would keep that from them.
+    """
+    opened = open_split(load_task(task), "test", seed=seed)
+    if opened.sources:
+        raise InstructorError(
+            f"The answers of {task}'s embedded test split stand in {opened.sources[0]}, which the sandbox shows empty "
+            "only while the embedded split itself is graded: it can't be kept elsewhere."
+        )
+    with _new_folder(folder) as draft:
+        shutil.copytree(opened.folder, draft, dirs_exist_ok=True)
+        draft.chmod(0o700)  # copytree gives it the mode of the other
+    return len(opened.clips)
+
+
+@dataclass(frozen=True)
+class PerturbedSet:
+    """A perturbed test set: what became of which clip, and what was left out."""
+
+    task: str
+    clips: list[Perturbed]
+    names: tuple[str, ...]
+    notes: list[str]
+
+    def write_unperturbed(self, folder: Path) -> None:
+        """Write the same clips in the same order and groups as they were published, to compare with."""
+        write(load_task(self.task), [clip.unchanged() for clip in self.clips], self.names, folder)
+
+
+def write_perturbed(
+    task: str, data: str, split: str, folder: Path, *, seed: int | None, share: float
+) -> PerturbedSet:
+    """Write a perturbed test set into a folder that only its owner reads.
+
+    It comes from the course's secret seed, or from `seed`, and from the content of the published split.
+    """
+    declared = load_task(task)
+    if data in names("datasets") and not public_set(data):
+        raise InstructorError(
+            f"{data} is rendered from a secret seed as it is: leave --perturb and --data out."
+        )
+    opened = open_split(declared, split, data=data)
+    secret = course.secret_seed() if seed is None else seed
+    clips, notes = plan(_rows(opened, data), [secret, int(opened.digest, 16)], share)
+    with _new_folder(folder) as draft:
+        write(declared, clips, opened.names, draft)
+    return PerturbedSet(task, clips, opened.names, notes)
+
+
+def _rows(opened: Split, data: str) -> list[Row]:
+    """The rows of an open split, of a folder or of a public set."""
+    name = data if data in names("datasets") else recognised(opened.folder)
+    if (opened.folder / "manifest.csv").is_file() or name is None:
+        rows = manifest.read(opened.folder)[0]
+    else:
+        public = public_set(name)
+        assert public is not None
+        parts, _ = chosen_parts(opened.name, list(public.parts))
+        rows = [row for row in public.all_rows(opened.folder) if row.split in parts]
+    ids = {clip.id for clip in opened.clips}
+    return [row for row in rows if row.id in ids]
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill, for its owner alone, which takes its place when it is whole; else nothing is left."""
+    _refuse_full(folder)
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield draft
+        draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _moved(folder: Path, split: str, entry: str) -> str:
