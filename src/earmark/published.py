@@ -6,7 +6,8 @@ A file in `datasets/` declares one: `SET = PublicSet(...)` and `load = SET.load`
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from earmark import course
 from earmark.clip import Split
@@ -25,8 +26,16 @@ class Archive:
 
     url: str
     checksum: str
-    """As the publisher states it, with its kind: md5:… or sha256:…"""
+    """As the publisher states it, with its kind: md5:… or sha256:…; "" where none is stated."""
     n_bytes: int
+    into: str = ""
+    """The folder below the set's that it is unpacked into."""
+
+    @property
+    def file(self) -> str:
+        """The name that it has on disk: its address' last part, but for the /content of Zenodo's interface."""
+        path = PurePosixPath(unquote(urlsplit(self.url).path))
+        return path.parent.name if path.name == "content" else path.name
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,8 @@ class PublicSet:
     parts: Mapping[str, Part]
     """By the names that --split takes: train, valid, test, or folds."""
     rows: Callable[[Path, str], list[Row]]
-    """(folder, name of a part) -> its clips. Raises InstructorError where its index can't be read."""
+    """(folder, name of a part) -> its clips. Raises InstructorError where its index can't be read.
+    A row may name a folder of its own, to which its `labels` are relative; else it is the set's."""
     sr: int = 0
     """Hz, of all its audio; 0 where there is none."""
     n_channels: int = 0
@@ -80,7 +90,7 @@ class PublicSet:
         for part in wanted:
             self._require(root, part)
         rows = [row for part in wanted for row in self.rows(root, part)]
-        rows = [replace(row, sr=self.sr, n_channels=self.n_channels, folder=root) for row in rows]
+        rows = [self._placed(row, root) for row in rows]
         return make_split(task, rows, root=root, name=name, names=self._names(task, root, rows))
 
     def all_rows(self, root: Path) -> list[Row]:
@@ -89,10 +99,15 @@ class PublicSet:
         if not parts:
             self._require(root, next(iter(self.parts)))
         return [
-            replace(row, split=part, sr=self.sr, n_channels=self.n_channels, folder=root)
+            replace(self._placed(row, root), split=part)
             for part in parts
             for row in self.rows(root, part)
         ]
+
+    def _placed(self, row: Row, root: Path) -> Row:
+        return replace(
+            row, sr=self.sr, n_channels=self.n_channels, folder=root if row.folder == Path() else row.folder
+        )
 
     def _names(self, task: Task, root: Path, rows: list[Row]) -> Names:
         if callable(self.names):
