@@ -36,7 +36,7 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_commands_are_the_ones_promised():
     promised = ["demo", "tasks", "new", "train", "check", "grade", "board", "rescore", "show", "doctor"]
-    assert sorted(commands()) == sorted([*promised, "data list", "data make"])
+    assert sorted(commands()) == sorted([*promised, "data get", "data list", "data make"])
 
 
 @pytest.mark.parametrize("command", commands())

@@ -1,4 +1,4 @@
-"""The group of commands for data: list, make."""
+"""The commands for data: list, get, make."""
 
 import json
 from pathlib import Path
@@ -32,16 +32,112 @@ def list_sets(
     print_inventory(Console(), entries)
 
 
+def get(
+    name: Annotated[str, typer.Argument(help="A public set, as earmark data list names it.")],
+    to: Annotated[
+        Path | None, typer.Option(help="The folder that it becomes; else one in EARMARK_DATA.")
+    ] = None,
+    keep_archives: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep what was downloaded in this folder, which EARMARK_MIRROR may name elsewhere."
+        ),
+    ] = None,
+) -> None:
+    """Download a public set, check it against the published checksums, and unpack it.
+
+    What ends the command (a lost connection, a full disk, Ctrl-C) loses nothing: the same command continues.
+
+    Example: [bold]earmark data get esc50[/bold]
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from earmark import course
+    from earmark.fetching import fetch
+    from earmark.inventory import require_public
+
+    public = require_public(name)
+    folder = to.absolute() if to else course.sets() / name
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            fetch(name, public, folder, keep=keep_archives, progress=progress)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. What has come is kept: the same command continues.", err=True)
+        raise
+    typer.echo(f"{folder}: {public.title}. Next: earmark data list {name}")
+
+
 def make(
     task: Annotated[str, typer.Argument(help="The task.")],
-    public: Annotated[Path, typer.Option(help="Where the public train and validation splits go.")],
-    seed: Annotated[int | None, typer.Option(help="The public seed (0 if left out).")] = None,
+    public: Annotated[Path | None, typer.Option(help="Where train and validation splits go.")] = None,
+    hidden: Annotated[Path | None, typer.Option(help="Where the hidden test split goes.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Draw from this seed; else 0 for what is public, a secret for what is hidden."),
+    ] = None,
+    perturb: Annotated[bool, typer.Option("--perturb", help="Hide a public test set, perturbed.")] = False,
+    data: Annotated[
+        str | None, typer.Option(help="With --perturb: the public set, a name or a folder.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="With --perturb: the split of it.")] = "test",
+    share: Annotated[
+        float, typer.Option(help="With --perturb: the share of its groups that is taken.")
+    ] = 0.8,
+    report: Annotated[bool, typer.Option(help="With --perturb: grade models before and after.")] = True,
+    models: Annotated[
+        list[Path] | None, typer.Option(help="With --perturb: a submission to grade; else all baselines.")
+    ] = None,
 ) -> None:
-    """Write the public train and validation splits to hand out. A test target is never written.
+    """Write splits: train and validation to hand out, a hidden test to grade on.
+
+    With --perturb the hidden test is a public set's, changed so that no look-up finds it; exits with 1 where
+    a model's score on it leaves the 95 % interval of its score before.
 
     Example: [bold]earmark data make audio_tagging --public handout[/bold]
     """
-    from earmark.starting import write_public
+    from earmark.errors import InstructorError
+    from earmark.starting import write_hidden, write_public
 
-    counts = write_public(task, public, seed)
-    typer.echo(f"{public}: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + " clips")
+    if not public and not hidden:
+        raise InstructorError("data make writes into --public FOLDER, --hidden FOLDER or both: got neither.")
+    if not perturb and (data or models):
+        raise InstructorError("--data and --models belong to --perturb. Did you mean data make --perturb?")
+    if perturb and not (data and hidden):
+        raise InstructorError("--perturb takes --data, a public set, and --hidden, where its new form goes.")
+    if public:
+        counts = write_public(task, public, seed)
+        typer.echo(f"{public}: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + " clips")
+    if hidden and not perturb:
+        typer.echo(f"{hidden}: {write_hidden(task, hidden, seed)} test clips")
+    if hidden and seed is not None:
+        typer.echo(f"note: anybody can make {hidden} again who knows the seed {seed}.", err=True)
+    if hidden and perturb and data:
+        _perturb(task, data, split, hidden, seed=seed, share=share, models=models or [], report=report)
+
+
+def _perturb(
+    task: str,
+    data: str,
+    split: str,
+    hidden: Path,
+    *,
+    seed: int | None,
+    share: float,
+    models: list[Path],
+    report: bool,
+) -> None:
+    from rich.console import Console
+
+    from earmark.comparing import compare, print_moves
+    from earmark.starting import write_perturbed
+
+    perturbed = write_perturbed(task, data, split, hidden, seed=seed, share=share)
+    for note in perturbed.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"{hidden}: {len(perturbed.clips)} test clips. Next: earmark grade … --data {hidden}")
+    if report:
+        moves = compare(perturbed, hidden, models)
+        print_moves(Console(), moves, perturbed)
+        raise typer.Exit(0 if all(moved.within for moved in moves) else 1)
