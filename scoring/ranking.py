@@ -3,7 +3,8 @@
 Conventions: `targets` is bool and `predictions` float, (n_items, n_classes), an item being a clip or a frame; larger
 is likelier. Items are drawn by clip: `clip` says which row of `weights` (n_clips, n_draws) each item has; without
 it every item is a clip. Weights are whole numbers: how often a clip was drawn. Both metrics are (n_classes, n_draws),
-lie in [0, 1], and more is better. Equal scores are one threshold, as in scikit-learn.
+lie in [0, 1], and more is better. Equal scores are one threshold, as in scikit-learn. `known` is bool of the targets'
+shape: of a class only the items count of which it is known whether it holds; without it that is all.
 
 How they are computed
 ---------------------
@@ -37,7 +38,13 @@ class Ranked(NamedTuple):
     roc_auc: Floats
 
 
-def rank(targets: Bools, predictions: NDArray[Any], weights: Floats, clip: Indices | None = None) -> Ranked:
+def rank(
+    targets: Bools,
+    predictions: NDArray[Any],
+    weights: Floats,
+    clip: Indices | None = None,
+    known: Bools | None = None,
+) -> Ranked:
     """Average precision and ROC-AUC of each class in each draw.
 
     Average precision is the sum over thresholds of precision times the gain in recall, not interpolated. ROC-AUC is
@@ -52,6 +59,8 @@ def rank(targets: Bools, predictions: NDArray[Any], weights: Floats, clip: Indic
     def of_class(column: int) -> tuple[Floats, Floats]:
         score = predictions[:, column]
         order = np.argsort(-score, kind="stable")
+        if known is not None:
+            order = order[known[order, column]]
         starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))
         hits, misses, precision, lost = _walk(rows[order], targets[order, column], starts, counts)
         return _ratio(precision, hits), 1 - _ratio(lost, hits * misses)
@@ -62,10 +71,14 @@ def rank(targets: Bools, predictions: NDArray[Any], weights: Floats, clip: Indic
 
 
 def average_precision(
-    targets: Bools, predictions: NDArray[Any], weights: Floats, clip: Indices | None = None
+    targets: Bools,
+    predictions: NDArray[Any],
+    weights: Floats,
+    clip: Indices | None = None,
+    known: Bools | None = None,
 ) -> Floats:
     """Average precision alone."""
-    return rank(targets, predictions, weights, clip).average_precision
+    return rank(targets, predictions, weights, clip, known).average_precision
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

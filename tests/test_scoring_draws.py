@@ -20,6 +20,11 @@ def tagged(rng):
     return tagging.score_clip(rng.random(4) < 0.5, rng.integers(0, 5, 4) / 4, NAMES)
 
 
+def partly_tagged(rng):
+    target = np.where(rng.random(4) < 0.4, np.nan, rng.random(4) < 0.5)
+    return tagging.score_clip(target, rng.integers(0, 5, 4) / 4, NAMES)
+
+
 def active(rng):
     frames = int(rng.integers(3, 20))
     return activity.score_clip(rng.random((frames, 4)) < 0.4, rng.integers(0, 9, (frames, 4)) / 8, NAMES)
@@ -45,7 +50,14 @@ def separated(rng):
     return separation.score_clip(stems, stems + 0.01 * rng.normal(size=stems.shape), NAMES, sample_rate=100)
 
 
-FAMILIES = [(tagging, tagged), (activity, active), (notes, played), (melody, sung), (separation, separated)]
+FAMILIES = [
+    (tagging, tagged),
+    (tagging, partly_tagged),
+    (activity, active),
+    (notes, played),
+    (melody, sung),
+    (separation, separated),
+]
 IDS = [family.__name__.rpartition(".")[2] for family, _ in FAMILIES]
 OF_THE_SPLIT = {"hidden_phrases", "confusion"}
 """What compares a clip with the others of its split, or is a table of the split."""

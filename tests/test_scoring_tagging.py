@@ -115,6 +115,74 @@ def test_map_at_3_of_one_tag_a_clip_is_the_reciprocal_rank_cut_at_three(rng):
     )
 
 
+def partly_known(rng, n=60):
+    """Clips of which a third of the pairs is not known, ties among their scores."""
+    _, targets, scores = random_clips(rng, n, tied=True)
+    known = rng.random(targets.shape) < 2 / 3
+    partial = np.where(known, targets, np.nan).astype(np.float32)
+    clips = [tagging.score_clip(*row, NAMES) for row in zip(partial, scores, strict=True)]
+    return clips, targets, scores, known
+
+
+def test_average_precision_and_roc_auc_are_scikit_learns_over_the_known_pairs_of_every_draw(rng):
+    clips, targets, scores, known = partly_known(rng)
+    weights = draw_weights([str(i // 2) for i in range(60)], draws=25)
+    found = tagging.summarise(clips, NAMES, weights)
+    for draw in range(weights.shape[1]):
+        rows = np.repeat(np.arange(60), weights[:, draw].astype(int))
+        precisions, areas = [], []
+        for tag, name in enumerate(NAMES):
+            held = rows[known[rows, tag]]
+            truth, score = targets[held, tag], scores[held, tag]
+            if truth.any():
+                precisions.append(sklearn.metrics.average_precision_score(truth, score))
+                assert found["average_precision"][name][draw] == pytest.approx(precisions[-1])
+            else:
+                assert np.isnan(found["average_precision"][name][draw])
+            if truth.any() and not truth.all():
+                areas.append(sklearn.metrics.roc_auc_score(truth, score))
+        assert found["roc_auc"][draw] == pytest.approx(np.mean(areas))
+        headline = tagging.mean_average_precision(clips, weights[:, [draw]])[0]
+        assert headline == pytest.approx(np.mean(precisions))
+
+
+def test_a_clips_known_tags_are_ranked_among_themselves(rng):
+    clips, targets, scores, known = partly_known(rng)
+    alone = [
+        tagging.score_clip(truth[which], score[which], NAMES[: which.sum()])
+        for truth, score, which in zip(targets, scores, known, strict=True)
+    ]
+    for measure in (tagging.lwlrap, tagging.map_at_3, tagging.accuracy):
+        each = [measure([clip], np.ones((1, 1)))[0] for clip in alone]
+        found = [measure([clip], np.ones((1, 1)))[0] for clip in clips]
+        np.testing.assert_allclose(found, each)
+    np.testing.assert_allclose([clip["score"] for clip in clips], [clip["score"] for clip in alone])
+
+
+def test_what_is_scored_where_nothing_is_known_changes_nothing(rng):
+    clips, targets, scores, known = partly_known(rng)
+    partial = np.where(known, targets, np.nan)
+    wild = np.where(known, scores, rng.normal(scale=100, size=scores.shape))
+    others = [tagging.score_clip(*row, NAMES) for row in zip(partial, wild, strict=True)]
+    summary, expected = (measured.summary(tagging, given, NAMES) for given in (others, clips))
+    assert summary == expected
+
+
+def test_accuracy_is_scikit_learns_and_pessimistic_in_ties(rng):
+    true, scores = rng.integers(0, 6, 50), rng.random((50, 6))
+    clips = [
+        tagging.score_clip(np.eye(6, dtype=bool)[t], s, NAMES) for t, s in zip(true, scores, strict=True)
+    ]
+    untagged = tagging.score_clip(np.zeros(6, bool), scores[0], NAMES)
+    expected = sklearn.metrics.accuracy_score(true, scores.argmax(axis=1))
+    assert tagging.accuracy([*clips, untagged], np.ones((51, 1)))[0] == pytest.approx(expected)
+    tied = tagging.score_clip(np.eye(6, dtype=bool)[0], np.ones(6), NAMES)
+    assert tagging.accuracy([tied], np.ones((1, 1)))[0] == 0
+    both = tagging.score_clip(np.array([1, 1, 0, 0, 0, 0], bool), np.array([2, 1, 0, 0, 0, 0.0]), NAMES)
+    assert tagging.accuracy([both], np.ones((1, 1)))[0] == 1
+    assert np.isnan(tagging.accuracy([untagged], np.ones((1, 1)))).all()
+
+
 def test_the_truth_is_perfect_blank_is_the_prior_and_a_summary_is_plain_json(rng):
     _, targets, _ = random_clips(rng)
     perfect = [tagging.score_clip(t, t.astype(float), NAMES) for t in targets]

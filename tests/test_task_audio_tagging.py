@@ -1,6 +1,7 @@
 """The task audio_tagging: its rows, its scores, and what its baselines answer."""
 
 from functools import partial
+from pathlib import Path
 
 import measured
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from earmark.clip import Split
 from earmark.datasets import rendered_scenes
+from earmark.errors import InstructorError
+from earmark.manifest import Row
 from earmark.shelf import baselines, load_task
 from earmark.splits import open_split
 
@@ -44,6 +47,29 @@ def test_what_predict_gets(scenes):
     assert sorted(given) == ["audio", "sr", "tags"]
     assert (given["audio"].dtype, given["audio"].ndim) == (np.float32, 1)
     assert given["tags"] == list(rendered_scenes.NAMES)
+
+
+def labelled(labels):
+    return Row("clip", Path(), labels)
+
+
+def test_partial_labels_say_what_is_known():
+    names = ("guitar", "flute", "voice")
+    row = labelled("guitar; -flute;?")
+    assert TASK.names_in(row) == ["guitar", "flute"]
+    partial_target = TASK.target(row, names)
+    assert partial_target.dtype == np.float32
+    np.testing.assert_array_equal(partial_target, [1, 0, np.nan])
+    np.testing.assert_array_equal(TASK.target(labelled("?"), names), [np.nan] * 3)
+    for labels in ("guitar;-flute", "guitar"):  # without a ? all is known
+        full = TASK.target(labelled(labels), names)
+        assert full.dtype == bool
+        assert full.tolist() == [True, False, False]
+
+
+def test_a_tag_that_holds_and_does_not_is_refused():
+    with pytest.raises(InstructorError, match=r"'clip'.*both 'flute' and '-flute'"):
+        TASK.target(labelled("flute;-flute;?"), ("guitar", "flute"))
 
 
 @pytest.mark.parametrize("name", baselines("audio_tagging"))
