@@ -120,14 +120,20 @@ class Run(Base):
     reason: Mapped[str]
     notes: Mapped[list[str]]
     device: Mapped[str]
+    isolation: Mapped[str]
     code_hash: Mapped[str]
     weights_hash: Mapped[str]
+    submission_hash: Mapped[str]
+    rerun_of: Mapped[str | None]
     packages: Mapped[dict[str, Any]]
     machine: Mapped[dict[str, Any]]
     clips_ok: Mapped[int]
     clips_failed: Mapped[int]
     seconds: Mapped[float]
+    audio_seconds: Mapped[float | None]
     peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    peak_gpu_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    parameters: Mapped[int | None] = mapped_column(BigInteger)
     owner: Mapped[str]
     created: Mapped[datetime]
     started: Mapped[datetime | None]
@@ -151,14 +157,18 @@ class Outcome(Base):
 
 
 class Score(Base):
-    """The scores of a run by one scorer. The highest id of a run is current; older ones are kept."""
+    """The scores of a part of a run by one scorer. The highest id of a part is current; older ones are kept."""
 
     __tablename__ = "scores"
-    __table_args__ = (UniqueConstraint("run_id", "scorer_hash"),)
+    __table_args__ = (
+        CheckConstraint("part IN ('whole', 'public', 'private')", name="part"),
+        UniqueConstraint("run_id", "scorer_hash", "part"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))
     scorer_hash: Mapped[str]
+    part: Mapped[str]
     name: Mapped[str]
     unit: Mapped[str]
     value: Mapped[float]

@@ -13,6 +13,9 @@ State = Literal["queued", "running", "scored", "failed", "errored"]
 
 FINAL_STATES = ("scored", "failed", "errored")
 
+Part = Literal["whole", "public", "private"]
+"""Of a split: all its clips, those scored in public at once, those scored in public at the deadline."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutcomeRecord:
@@ -30,9 +33,10 @@ class OutcomeRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreRecord:
-    """The scores of one run by one version of the scorer."""
+    """The scores of one run, or of a part of it, by one version of the scorer."""
 
     scorer_hash: str
+    part: Part = "whole"
     name: str
     """Of the headline metric; higher is better."""
     unit: str = ""
@@ -73,15 +77,21 @@ class NewRun:
     reference: bool = False
     """A built-in floor such as `blank`, shown on the board but not ranked."""
     device: str = "cpu"
+    isolation: str = ""
+    """How it was kept from the machine, such as `bubblewrap`; empty where that is not known."""
     code_hash: str = ""
     weights_hash: str = ""
+    submission_hash: str = ""
+    """Of code and weights together: runs with equal hashes ran the same."""
+    rerun_of: str | None = None
+    """The id of the run that this one repeats."""
     packages: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord(NewRun):
-    """A run as the database has it; `score` is by the newest scorer."""
+    """A run as the database has it; each score is by the newest scorer of its part."""
 
     id: str
     state: State
@@ -91,9 +101,18 @@ class RunRecord(NewRun):
     clips_ok: int = 0
     clips_failed: int = 0
     seconds: float = 0.0
+    """Wall-clock time of all predictions."""
+    audio_seconds: float | None = None
+    """Length of the inputs that were asked; None where they are no audio."""
     peak_memory_bytes: int | None = None
+    peak_gpu_bytes: int | None = None
+    parameters: int | None = None
+    """Numbers in its weights; None where they were not counted."""
     owner: str = ""
     created: datetime
     started: datetime | None = None
     finished: datetime | None = None
     score: ScoreRecord | None = None
+    """Of the whole split."""
+    parts: Mapping[str, ScoreRecord] = field(default_factory=dict)
+    """`public` and `private`, where the split is divided."""

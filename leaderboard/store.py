@@ -3,6 +3,7 @@
 import difflib
 import math
 import secrets
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
@@ -79,19 +80,24 @@ class Store:
         state: State,
         outcomes: Sequence[OutcomeRecord] = (),
         score: ScoreRecord | None = None,
+        parts: Sequence[ScoreRecord] = (),
         verdict: str = "",
         reason: str = "",
         notes: Sequence[str] = (),
         seconds: float = 0.0,
+        audio_seconds: float | None = None,
         peak_memory_bytes: int | None = None,
+        peak_gpu_bytes: int | None = None,
+        parameters: int | None = None,
     ) -> None:
         """End a run that is running, all of it or nothing.
 
         `verdict` and `reason` say why it failed (the student's) or errored (ours); only a scored run has a
-        score, and it needs one. LookupError if there is no such run. ValueError if it is not running, if a
-        clip has two outcomes, or if a number is not finite.
+        score, and it needs one; `parts` are the scores of the split's parts. LookupError if there is no such
+        run. ValueError if it is not running, if a clip has two outcomes or a part two scores, or if a number
+        is not finite.
         """
-        _check_end(state, outcomes, score)
+        _check_end(state, outcomes, score, parts)
         ok = sum(outcome.state == "ok" for outcome in outcomes)
         end = {
             "state": state,
@@ -101,7 +107,10 @@ class Store:
             "clips_ok": ok,
             "clips_failed": len(outcomes) - ok,
             "seconds": seconds,
+            "audio_seconds": audio_seconds,
             "peak_memory_bytes": peak_memory_bytes,
+            "peak_gpu_bytes": peak_gpu_bytes,
+            "parameters": parameters,
             "finished": datetime.now(UTC),
         }
         with self._sessions.begin() as session:
@@ -113,10 +122,10 @@ class Store:
                     insert(Outcome), [{**asdict(outcome), "run_id": run_id} for outcome in outcomes]
                 )
             if score is not None:
-                session.execute(insert(Score).values(**_score_values(run_id, score)))
+                session.execute(insert(Score), [_score_values(run_id, part) for part in (score, *parts)])
 
     def add_score(self, run_id: str, score: ScoreRecord) -> None:
-        """Make `score` the current score of a scored run; scores by other scorers are kept.
+        """Make `score` the current one of its part of a scored run; scores by other scorers are kept.
 
         LookupError if there is no such run; ValueError if it is not scored, or a number is not finite.
         """
@@ -124,7 +133,9 @@ class Store:
         with self._sessions.begin() as session:
             # Scoring again by a scorer that was used before makes its score the newest.
             session.execute(
-                delete(Score).where(Score.run_id == run_id, Score.scorer_hash == score.scorer_hash)
+                delete(Score).where(
+                    Score.run_id == run_id, Score.scorer_hash == score.scorer_hash, Score.part == score.part
+                )
             )
             if session.execute(select(Run.state).where(Run.id == run_id)).scalar() != "scored":
                 raise _wrong_state(session, run_id, "scored")
@@ -132,13 +143,13 @@ class Store:
 
     def run(self, id_or_prefix: str) -> RunRecord:
         """The run of this id, or the only one whose id starts so; LookupError else."""
-        query = _runs_with_score().where(Run.id.startswith(id_or_prefix, autoescape=True)).limit(5)
+        near = select(Run.id).where(Run.id.startswith(id_or_prefix, autoescape=True)).limit(5)
         with self._sessions() as session:
-            found = [_run_record(run, score) for run, score in session.execute(query)]
+            found = _run_records(session, near)
             exact = [run for run in found if run.id == id_or_prefix]
             if exact or len(found) == 1:
                 return (exact or found)[0]
-            raise _unknown_run(session, id_or_prefix, [run.id for run in found] if id_or_prefix else [])
+            raise _unknown_run(session, id_or_prefix, sorted(run.id for run in found if id_or_prefix))
 
     def runs(
         self,
@@ -150,7 +161,7 @@ class Store:
         states: Iterable[State] | None = None,
     ) -> list[RunRecord]:
         """The runs that fit every given filter, the newest first."""
-        query = _runs_with_score().order_by(Run.created.desc(), Run.id)
+        query = select(Run.id)
         wanted = {
             Run.task: task,
             Run.submission: submission,
@@ -163,7 +174,7 @@ class Store:
         if states is not None:
             query = query.where(Run.state.in_(list(states)))
         with self._sessions() as session:
-            return [_run_record(run, score) for run, score in session.execute(query)]
+            return _run_records(session, query)
 
     def outcomes(self, run_id: str) -> list[OutcomeRecord]:
         """What became of each clip of a run, in order of clip id; empty until it has ended."""
@@ -172,7 +183,7 @@ class Store:
             return [OutcomeRecord(**_values(row, OutcomeRecord)) for row in rows]
 
     def scores(self, run_id: str) -> list[ScoreRecord]:
-        """All scores of a run, one a scorer, the newest first."""
+        """All scores of a run, one a scorer and part, the newest first."""
         with self._sessions() as session:
             rows = session.scalars(select(Score).where(Score.run_id == run_id).order_by(Score.id.desc()))
             return [_score_record(row) for row in rows]
@@ -190,7 +201,12 @@ class Store:
             return list(session.scalars(ended.values(**values).returning(Run.id)))
 
 
-def _check_end(state: State, outcomes: Sequence[OutcomeRecord], score: ScoreRecord | None) -> None:
+def _check_end(
+    state: State,
+    outcomes: Sequence[OutcomeRecord],
+    score: ScoreRecord | None,
+    parts: Sequence[ScoreRecord],
+) -> None:
     if state not in FINAL_STATES:
         raise ValueError(f"A run ends as one of {', '.join(FINAL_STATES)}, not as {state!r}.")
     if (state == "scored") != (score is not None):
@@ -202,8 +218,12 @@ def _check_end(state: State, outcomes: Sequence[OutcomeRecord], score: ScoreReco
         seen.add(outcome.clip_id)
         if not math.isfinite(outcome.seconds) or not math.isfinite(outcome.score or 0.0):
             raise ValueError(f"The outcome of clip {outcome.clip_id!r} is not finite: {outcome}.")
-    if score is not None:
-        _check_score(score)
+    named = [part.part for part in (score, *parts) if part is not None]
+    if named != ["whole", *named[1:]][: len(named)] or len(set(named)) < len(named):
+        raise ValueError(f"The scores are of {named}; expected the whole, then each part at most once.")
+    for part in (score, *parts):
+        if part is not None:
+            _check_score(part)
 
 
 def _check_score(score: ScoreRecord) -> None:
@@ -234,9 +254,22 @@ def _not_finite(name: str, value: Any) -> str | None:
     return next(filter(None, (_not_finite(f"{name}.{key}", item) for key, item in items)), None)
 
 
-def _runs_with_score() -> "Select[Run, Score | None]":
-    newest = select(func.max(Score.id)).group_by(Score.run_id)
-    return select(Run, Score).join(Score, (Score.run_id == Run.id) & Score.id.in_(newest), isouter=True)
+def _run_records(session: Session, ids: "Select[str]") -> list[RunRecord]:
+    """The runs of these ids with the newest score of each part, the newest run first.
+
+    One statement, since each sees the database at its own moment.
+    """
+    newest = select(func.max(Score.id)).where(Score.run_id.in_(ids)).group_by(Score.run_id, Score.part)
+    query = (
+        select(Run, Score)
+        .join(Score, (Score.run_id == Run.id) & Score.id.in_(newest), isouter=True)
+        .where(Run.id.in_(ids))
+        .order_by(Run.created.desc(), Run.id)
+    )
+    found: dict[Run, dict[str, ScoreRecord]] = defaultdict(dict)
+    for run, score in session.execute(query):
+        found[run] |= {} if score is None else {score.part: _score_record(score)}
+    return [_run_record(run, scores) for run, scores in found.items()]
 
 
 def _values(row: Any, record: type[Any]) -> dict[str, Any]:
@@ -245,10 +278,11 @@ def _values(row: Any, record: type[Any]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
-def _run_record(run: Run, score: Score | None) -> RunRecord:
+def _run_record(run: Run, scores: Mapping[str, ScoreRecord]) -> RunRecord:
     values = _values(run, RunRecord)
     values["authors"], values["notes"] = tuple(run.authors), tuple(run.notes)
-    return RunRecord(**values, score=None if score is None else _score_record(score))
+    parts = {part: score for part, score in scores.items() if part != "whole"}
+    return RunRecord(**values, score=scores.get("whole"), parts=parts)
 
 
 def _score_record(score: Score) -> ScoreRecord:

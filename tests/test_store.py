@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import StatementError
 
 from earmark.leaderboard import migrations
@@ -33,7 +33,17 @@ NEW = NewRun(
     rendered=True,
     packages={"torch": "2.11.0"},
     machine={"cpus": 2},
+    isolation="bubblewrap",
+    submission_hash="c0ffee",
+    rerun_of="abc111111111",
 )
+COST = {
+    "seconds": 1.5,
+    "audio_seconds": 30.25,
+    "peak_memory_bytes": 5 << 30,
+    "peak_gpu_bytes": 80 << 30,
+    "parameters": 70_000_000_000,
+}
 SCORE = ScoreRecord(
     scorer_hash="s1",
     name="map",
@@ -43,6 +53,8 @@ SCORE = ScoreRecord(
     metrics={"lwlrap": 0.6, "ap": {"zebra": 0.1, "ant": None}, "confusion": [[1, 0], [2, 3]]},
     replicates=np.array([0.45, 0.5, 0.55]),
 )
+PUBLIC = replace(SCORE, part="public", value=0.6, high=0.7)
+PRIVATE = replace(SCORE, part="private", value=0.45)
 OUTCOMES = (
     OutcomeRecord(clip_id="a", group="g1", state="ok", seconds=0.1, score=0.7),
     OutcomeRecord(clip_id="b", group="g2", state="failed", verdict="crashed", message="boom"),
@@ -76,18 +88,23 @@ def test_a_run_comes_out_as_it_went_in(store):
         state="scored",
         outcomes=OUTCOMES,
         score=SCORE,
+        parts=[PUBLIC, PRIVATE],
         notes=["knows 3 of 4 classes"],
-        seconds=1.5,
-        peak_memory_bytes=5 << 30,
+        **COST,
     )
     run = store.run(run_id)
     for name, value in vars(NEW).items():
         assert getattr(run, name) == value, name
     assert (run.state, run.clips_ok, run.clips_failed) == ("scored", 1, 1)
-    assert (run.notes, run.seconds, run.peak_memory_bytes) == (("knows 3 of 4 classes",), 1.5, 5 << 30)
+    assert run.notes == ("knows 3 of 4 classes",)
+    assert {name: getattr(run, name) for name in COST} == COST
     assert before <= run.created <= run.finished <= datetime.now(UTC)
     assert run.created.tzinfo is not None
     assert replace(run.score, created=None) == SCORE
+    assert {part: replace(score, created=None) for part, score in run.parts.items()} == {
+        "public": PUBLIC,
+        "private": PRIVATE,
+    }
     assert list(run.score.metrics["ap"]) == ["zebra", "ant"]
     np.testing.assert_array_equal(run.score.replicates, SCORE.replicates)
     assert store.outcomes(run_id) == list(OUTCOMES)
@@ -108,6 +125,13 @@ def test_a_run_ends_once(store):
         ({"state": "running"}, "ends as one of scored, failed, errored"),
         ({"state": "scored"}, "needs a score"),
         ({"state": "failed", "score": SCORE}, "has no score"),
+        ({"state": "failed", "parts": [PUBLIC]}, "expected the whole, then each part at most once"),
+        ({"state": "scored", "score": PUBLIC}, "expected the whole, then each part at most once"),
+        ({"state": "scored", "score": SCORE, "parts": [PUBLIC, PUBLIC]}, "each part at most once"),
+        (
+            {"state": "scored", "score": SCORE, "parts": [replace(PUBLIC, low=math.nan)]},
+            "must be finite",
+        ),
         ({"state": "failed", "outcomes": OUTCOMES + OUTCOMES[:1]}, "Clip 'a' has two outcomes"),
         ({"state": "failed", "outcomes": [replace(OUTCOMES[0], score=math.nan)]}, "'a' is not finite"),
     ],
@@ -160,6 +184,18 @@ def test_rescoring_keeps_the_old_score(store):
         ("s2", 0.55),
     ]
     assert len(store.runs()) == 1
+
+
+def test_rescoring_a_part_leaves_the_others(store):
+    run_id = store.begin(NEW)
+    store.finish(run_id, state="scored", score=SCORE, parts=[PUBLIC, PRIVATE])
+    store.add_score(run_id, replace(PUBLIC, scorer_hash="s2", value=0.65))
+    store.add_score(run_id, replace(PRIVATE, value=0.41))
+    run = store.run(run_id)
+    assert run.score.value == 0.5
+    assert {part: score.value for part, score in run.parts.items()} == {"public": 0.65, "private": 0.41}
+    assert len(store.scores(run_id)) == 4
+    assert [run.parts["public"].value for run in store.runs()] == [0.65]
 
 
 def test_only_a_scored_run_is_scored_again(store):
@@ -231,8 +267,12 @@ def test_migrations_give_the_tables_of_the_models(url):
     engine = open_engine(url)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-        names = text("SELECT name, sql FROM sqlite_master WHERE sql LIKE '%CHECK%' ORDER BY name")
-        assert [row.name for row in connection.execute(names)] == ["outcomes", "runs"]
+        checks = inspect(connection).get_multi_check_constraints()  # compare_metadata leaves them out
+    assert {table: [check["name"] for check in found] for (_, table), found in checks.items() if found} == {
+        "outcomes": ["ck_outcomes_state"],
+        "runs": ["ck_runs_state"],
+        "scores": ["ck_scores_part"],
+    }
     engine.dispose()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "v0002"
+HEAD = "v0003"
 
 
 def revision(connection: Connection) -> str | None:

@@ -26,7 +26,7 @@ from earmark.predictions import SHUFFLED, PredictionWriter
 from earmark.scores import Item, read_items, score_item, score_run, scorer_hash, shuffled_inputs
 from earmark.submissions.folder import DECLARATION, Submission, check_origin
 from earmark.submissions.intake import name_of, take_in
-from earmark.submissions.kept import check_unchanged, fingerprint
+from earmark.submissions.kept import check_unchanged, content_hash, fingerprint
 from earmark.submissions.parameters import check_parameters
 from earmark.submissions.sandbox import Isolation
 from earmark.submissions.session import Reply, Session
@@ -133,14 +133,12 @@ class Grader:
             sealed=self.isolation != "none",
             reference=reference,
             device=self.device,
+            isolation=self.isolation,
             code_hash=submission.code_hash if submission else "",
             weights_hash=submission.weights_hash if submission else "",
+            submission_hash=content_hash(submission) if submission else "",
             packages={name: importlib.metadata.version(name) for name in PACKAGES},
-            machine={
-                "system": platform.platform(),
-                "python": platform.python_version(),
-                "isolation": self.isolation,
-            },
+            machine={"system": platform.platform(), "python": platform.python_version()},
         )
 
     def _ask(self, run_id: str, submission: Submission, tally: Tally, progress: Progress) -> None:
