@@ -24,7 +24,8 @@ WAIT_SECONDS = 1.0
 """Before the second of them; doubled before each other."""
 TIMEOUT_SECONDS = (15, 60)
 """To connect, and without a byte thereafter."""
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 16
+"""Small, since a process that is killed loses what has come of one."""
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 """HTTP states that another try may mend."""
 
