@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from earmark.cli import app
 from earmark.datasets import corpus_lyrics
 from earmark.errors import InstructorError
+from earmark.musicxml import read_voices
 from earmark.scoring.intervals import draw_weights, interval, paired_difference
 from earmark.shelf import baselines, load_file, load_shelf
 from earmark.tasks.melody_generation import TASK
@@ -95,11 +96,11 @@ def test_scores_are_read_as_music21_reads_them(score):
         notes = [note for note in notes if note.lyrics and note.lyrics[0].text]
         rows = [(n.offset, n.lyrics[0].text, n.pitches[0].midi, n.quarterLength) for n in notes]
         expected += [rows] if rows else []
-    voices = corpus_lyrics.read_voices(corpus_lyrics.CORPUS / score)
+    voices = read_voices(corpus_lyrics.CORPUS / score)
     assert len(voices) == len(expected) > 0
-    for voice, rows in zip(voices, expected, strict=True):
+    for notes, rows in zip(voices, expected, strict=True):
         ended, sung = 0.0, []
-        for syllable, syllabic, pitch, duration, rest in voice.notes:
+        for syllable, syllabic, pitch, duration, rest in notes:
             if syllabic != "melisma":
                 sung.append((ended + rest, syllable, pitch, duration))
             ended += rest + duration

@@ -4,13 +4,11 @@ The sound font is the one that pretty_midi carries (TimGM6mb, GPL-2), played by 
 """
 
 import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from earmark import course, soundfont
 from earmark.clip import Split
 from earmark.errors import OurFault
+from earmark.once import made_once
 from earmark.shelf import load_shelf
 from earmark.task import Task
 
@@ -112,35 +111,35 @@ def write_names(folder: Path, names: Sequence[str]) -> None:
 
 
 def rendered(
-    renderer: Renderer, *, audio: bool = True, sources: tuple[Path, ...] = ()
+    renderer: Renderer,
+    *,
+    audio: bool = True,
+    sources: tuple[Path, ...] = (),
+    code: Sequence[ModuleType] = (),
 ) -> Callable[[Task, str, Path, int], Split]:
     """Make a data set's `load` from its renderer: render into `root` once, then read it as any folder.
 
     `audio` says whether it is audio from the sound font, about which the board warns; `sources` are the
-    folders of installed packages in which its targets stand.
+    folders of installed packages in which its targets stand; `code`, modules beside the renderer's own on
+    which what it writes depends.
     """
+    files = [
+        renderer.__code__.co_filename,
+        __file__,
+        soundfont.__file__,
+        *(str(part.__file__) for part in code),
+    ]
 
     def load(task: Task, split: str, root: Path, seed: int) -> Split:
-        folder = _cached(renderer, root, split, seed)
+        folder = _cached(renderer, files, root, split, seed)
         found: Split = load_shelf("datasets", "folder").load(task, "all", folder, seed)
         return replace(found, data=folder.parent.name, name=split, rendered=audio, sources=sources)
 
     return load
 
 
-def _cached(renderer: Renderer, root: Path, split: str, seed: int) -> Path:
-    """The split's folder under `root`, named by seed and by the renderer's source, rendered if absent."""
-    source = Path(renderer.__code__.co_filename)
-    code = b"".join(file.read_bytes() for file in (source, Path(__file__), Path(soundfont.__file__)))
-    name = source.stem
-    folder = root / name / f"{split}-{seed}-{hashlib.sha256(code).hexdigest()[:8]}"
-    if not (folder / "manifest.csv").is_file():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # Rendered apart and renamed whole, so that a crash or a second process never leaves half a split.
-        scratch = Path(tempfile.mkdtemp(prefix=f".{split}-", dir=folder.parent))
-        renderer(scratch, split, seed)
-        try:
-            os.replace(scratch, folder)  # noqa: PTH105 - Path.rename is the same call under a vaguer name
-        except OSError:
-            shutil.rmtree(scratch)
-    return folder
+def _cached(renderer: Renderer, code: Sequence[str], root: Path, split: str, seed: int) -> Path:
+    """The split's folder under `root`, named by seed and by the files of code, rendered if absent."""
+    name = Path(code[0]).stem
+    key = hashlib.sha256(b"".join(Path(file).read_bytes() for file in code)).hexdigest()[:8]
+    return made_once(root / name / f"{split}-{seed}-{key}", lambda folder: renderer(folder, split, seed))
