@@ -47,6 +47,7 @@ OVERLAP = 1.0
 CORRELATION = 0.92
 """What the waveforms of one recording reach at least: .95 after lossy coding, where tones of one pitch and timbre
 made by oscillators reach .91."""
+TINY = float(np.finfo(np.float64).tiny)
 SEARCH = SR // 4
 """Samples either way in which the exact alignment is looked for: a steady tone's bits agree at many."""
 
@@ -150,7 +151,7 @@ def correlation(first: NDArray[np.float32], second: NDArray[np.float32], shift: 
     eighth = np.exp(2j * np.pi / 8 * np.arange(len(spectrum)) / n)
     sums = [(spectrum * eighth**turns).real.sum() for turns in range(-4, 5)]
     peak = np.abs(sums).max() * 2 / n
-    return float(peak / np.sqrt(max((x @ x) * (y @ y), 1e-20)))
+    return float(peak / max(np.sqrt((x @ x) * (y @ y)), TINY))
 
 
 def _cut(

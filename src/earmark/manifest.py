@@ -7,7 +7,7 @@ What `labels` means is the task's: see `columns` in its file.
 import difflib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -47,6 +47,8 @@ class Row:
     """The folder's channel count, to which `audio` brings every file."""
     folder: Path = Path()
     """Where the manifest stands; paths in `labels` are relative to it."""
+    decode: Callable[[Segment], NDArray[np.float32]] = field(default=decode, repr=False, compare=False)
+    """How its audio is decoded: from the files or, in a split, through the cache."""
 
     def fields(self) -> dict[str, str]:
         """`labels` read as `name=value;name=value`."""
@@ -67,7 +69,7 @@ class Row:
         See `decode`. Raises InstructorError where a file is missing or does not decode.
         """
         try:
-            return decode(self.segment(path))
+            return self.decode(self.segment(path))
         except InstructorError as error:
             raise InstructorError(f"Clip {self.id!r}: {error}") from None
 
@@ -87,8 +89,7 @@ def read(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
     empty id, a path that leaves the folder or is not there.
     """
     table = _table(folder)
-    records = cast("list[dict[str, str]]", table.to_dict("records"))
-    rows = [_row(folder, record) for record in records]
+    rows = _rows(folder, table)
     missing = [row for row in rows if not row.path.is_file()]
     if missing:
         raise InstructorError(
@@ -97,6 +98,11 @@ def read(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
         )
     rows, notes = _with_common_audio(rows)
     return rows, (*_misspelt(table), *notes)
+
+
+def listed(folder: Path) -> list[Row]:
+    """The rows of `folder/manifest.csv`, whether or not their files are there; raises as `read` does otherwise."""
+    return _rows(folder, _table(folder))
 
 
 def _misspelt(table: pd.DataFrame) -> Iterator[str]:
@@ -121,6 +127,11 @@ def _table(folder: Path) -> pd.DataFrame:
     if (table["id"] == "").any():
         raise InstructorError(f"{path}: line {int((table['id'] == '').argmax()) + 2} has an empty id.")
     return table
+
+
+def _rows(folder: Path, table: pd.DataFrame) -> list[Row]:
+    records = cast("list[dict[str, str]]", table.to_dict("records"))
+    return [_row(folder, record) for record in records]
 
 
 def _row(folder: Path, record: dict[str, str]) -> Row:
