@@ -2,7 +2,7 @@
 
 It is `EARMARK_COURSE` if set, else the nearest folder upwards that has a course.yaml, else the user's own
 data folder. `EARMARK_HIDDEN` and `EARMARK_DB` move the hidden splits and the database elsewhere,
-`EARMARK_DATA` the public data sets.
+`EARMARK_DATA` the public data sets, `EARMARK_CACHE` the decoded audio, of which it keeps `EARMARK_CACHE_BYTES`.
 """
 
 import contextlib
@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 
 from platformdirs import user_data_path
+
+from earmark.errors import InstructorError
 
 
 def folder() -> Path:
@@ -43,6 +45,29 @@ def sets() -> Path:
 def rendered() -> Path:
     """Where the public splits are kept once rendered."""
     return folder() / "rendered"
+
+
+def converted() -> Path:
+    """Where what was made from public sets is kept, targets among it."""
+    return folder() / "converted"
+
+
+def cache() -> Path:
+    """Where decoded audio is kept, a hidden split's too: its owner's alone once it is made, and no submission's."""
+    return Path(os.environ.get("EARMARK_CACHE") or folder() / "cache").absolute()
+
+
+def cache_bytes() -> int:
+    """How large the cache may grow: `EARMARK_CACHE_BYTES`, 0 for no cache, else 20 GiB.
+
+    Raises InstructorError where it is no such number.
+    """
+    named = os.environ.get("EARMARK_CACHE_BYTES", str(20 << 30))
+    if not named.isdecimal():
+        raise InstructorError(
+            f"EARMARK_CACHE_BYTES is {named!r}; expected a number of bytes, such as {20 << 30}."
+        )
+    return int(named)
 
 
 def predictions() -> Path:

@@ -43,8 +43,13 @@ class Part:
     """A split as it was published, or a fold."""
 
     n_clips: int
+    """0 where the publisher drew no splits, so that a hash parts the clips."""
     marker: str
-    """A path below the set's folder that is there where this part is; a pattern as for glob."""
+    """A path below the set's folder that is there where this part is; a pattern as for glob, or some with |."""
+
+    def is_in(self, root: Path) -> bool:
+        """Whether this part stands in a folder."""
+        return any(any(root.glob(pattern)) for pattern in self.marker.split("|"))
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ class PublicSet:
     archives: Sequence[Archive] = ()
     access: str = ""
     """What has to be done by hand to get it, where its files can't simply be downloaded."""
+    any_folder: bool = False
+    """Whether it is no one's set, but any folder of a kind: then it is recognised last."""
 
     @property
     def n_bytes(self) -> int:
@@ -79,7 +86,7 @@ class PublicSet:
 
     def here(self, root: Path) -> list[str]:
         """The parts that stand in this folder."""
-        return [name for name, part in self.parts.items() if any(root.glob(part.marker))]
+        return [name for name, part in self.parts.items() if part.is_in(root)]
 
     def load(self, task: Task, split: str, root: Path, seed: int) -> Split:  # noqa: ARG002 - no seed in it
         """Read a split: the name of a part, or "all", or train, valid, test by `chosen_parts`' rule.
@@ -99,9 +106,7 @@ class PublicSet:
         if not parts:
             self._require(root, next(iter(self.parts)))
         return [
-            replace(self._placed(row, root), split=part)
-            for part in parts
-            for row in self.rows(root, part)
+            replace(self._placed(row, root), split=part) for part in parts for row in self.rows(root, part)
         ]
 
     def _placed(self, row: Row, root: Path) -> Row:
@@ -116,13 +121,13 @@ class PublicSet:
 
     def _require(self, root: Path, part: str) -> None:
         """Raise InstructorError where the part is not in this folder, with the folder that is likely meant."""
-        marker = self.parts[part].marker
-        if any(root.glob(marker)):
+        if self.parts[part].is_in(root):
             return
+        marker = self.parts[part].marker.replace("|", " or ")
         what = f"{root} does not hold the {part} split of {self.title}: there is no {marker} in it."
         if not root.is_dir():
             raise InstructorError(f"{what} There is no such folder at all. {self.access}".strip())
-        near = self._likely_root(root)
+        near = None if self.any_folder else self._likely_root(root)
         if near is not None:
             raise InstructorError(f"{what} Did you mean {near}?")
         parts = ", ".join(self.here(root)) or "none of it"
@@ -137,7 +142,7 @@ class PublicSet:
 def converted(name: str, root: Path) -> Path:
     """The folder for what is made once from the set in `root`, where a task can't read the original."""
     place = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]
-    folder = course.folder() / "converted" / f"{name}-{place}"
+    folder = course.converted() / f"{name}-{place}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -68,4 +68,5 @@ def public_set(name: str) -> PublicSet | None:
 
 def recognised(folder: Path) -> str | None:
     """The name of the public set that this folder holds, by the first of its markers that stands there."""
-    return next((name for name, public in public_sets().items() if public.here(folder)), None)
+    sets = sorted(public_sets().items(), key=lambda named: named[1].any_folder)
+    return next((name for name, public in sets if public.here(folder)), None)
