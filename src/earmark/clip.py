@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from earmark.cache import AudioStore
+
 Array = NDArray[Any]
 Answer = Array | dict[str, Array]
 """A target or a prediction: one array, or a dict of named arrays."""
@@ -44,8 +46,8 @@ class Split:
     clips: tuple[Clip, ...]
     targets: dict[str, Callable[[], Answer]] = field(repr=False)
     """For each clip's id, a reader of its target."""
-    digest: str
-    """Hash of the manifest rows and file contents: the same digest is the same split."""
+    read_digest: Callable[[], str] = field(repr=False)
+    """Reads all files for `digest`, once."""
     rendered: bool
     """Whether the audio was rendered from a sound font, which says little about real recordings."""
     hidden: bool = False
@@ -54,6 +56,20 @@ class Split:
     """Folders of installed packages in which the targets stand; a sandbox shows them empty."""
     notes: tuple[str, ...] = ()
     """What was noticed while loading, said once: clips resampled, channels mixed down, classes unseen."""
+    audio: AudioStore | None = field(default=None, repr=False)
+    """The clips' own recordings in the order of `clips`, for whoever trains by batches; None where they are none.
+
+        for batch in torch.randperm(len(split.clips)).split(64):
+            audio = torch.from_numpy(split.audio.fetch(batch))  # (64, n_samples, n_channels) if equally long
+    """
+
+    @property
+    def digest(self) -> str:
+        """Hash of the manifest rows and file contents: the same digest is the same split.
+
+        Raises OSError where a file can't be read.
+        """
+        return self.read_digest()
 
 
 def digest_of(parts: list[bytes]) -> str:

@@ -7,7 +7,6 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from earmark.clip import as_float32
 from earmark.errors import InstructorError
 
 
@@ -47,7 +46,7 @@ def decode(segment: Segment) -> NDArray[np.float32]:
         audio = soxr.resample(audio, sr, segment.sr)
     if segment.n_channels and audio.shape[1] != segment.n_channels:
         audio = audio.mean(axis=1, keepdims=True).repeat(segment.n_channels, axis=1)
-    return as_float32(audio)
+    return np.ascontiguousarray(audio, dtype=np.float32)
 
 
 def _read(segment: Segment) -> tuple[NDArray[np.float32], int]:

@@ -1,13 +1,16 @@
 """From rows to a split: what every data set goes through, be it a course's folder or a public set."""
 
-import hashlib
+import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from earmark import content
+from earmark.cache import AudioStore, cached_decode
 from earmark.clip import Clip, Inputs, Split, digest_of
 from earmark.errors import InstructorError, unknown_name
-from earmark.manifest import Row
+from earmark.manifest import AUDIO_SUFFIXES, Row
 from earmark.task import Names, Task
 
 PARTS = ("train", "valid", "test")
@@ -28,6 +31,10 @@ def make_split(
             f"{root}: {len(missing)} of the {len(needed)} files that the clips need are missing, first "
             f"{missing[0]}. Was an archive unpacked only in part?"
         )
+    audio = _audio(rows)
+    if audio is not None:
+        decode = cached_decode(audio, _other_audio(task, rows))
+        rows = [replace(row, decode=decode) for row in rows]
     if task.names_as is not None and len(names) == 1:
         notes += (f"The data has a single class, {names[0]!r}: naming it is no achievement.",)
     return Split(
@@ -37,9 +44,10 @@ def make_split(
         names=names,
         clips=tuple(Clip(row.id, row.group, partial(_inputs, task, row, names)) for row in rows),
         targets={row.id: partial(task.target, row, names) for row in rows},
-        digest=_digest(task, rows, names),
+        read_digest=functools.cache(partial(_digest, task, rows, names)),
         rendered=False,
         notes=notes,
+        audio=audio,
     )
 
 
@@ -70,13 +78,29 @@ def _inputs(task: Task, row: Row, names: Names) -> Inputs:
     return inputs if task.names_as is None else inputs | {task.names_as: list(names)}
 
 
+def _audio(rows: Sequence[Row]) -> AudioStore | None:
+    """The rows' own recordings; None where a row has none."""
+    if any(row.path.suffix.lower() not in AUDIO_SUFFIXES for row in rows):
+        return None
+    return AudioStore([row.segment() for row in rows])
+
+
+def _other_audio(task: Task, rows: Sequence[Row]) -> AudioStore:
+    """What else the rows' targets are decoded from, such as stems."""
+    return AudioStore(
+        [
+            row.segment(path)
+            for row in rows
+            for path in task.files(row)
+            if path != row.path and path.suffix.lower() in AUDIO_SUFFIXES
+        ]
+    )
+
+
 def _digest(task: Task, rows: Sequence[Row], names: Names) -> str:
     parts = [name.encode() for name in names]
     for row in rows:
         parts += [row.id.encode(), row.group.encode(), row.labels.encode()]
         if row.start or row.seconds:
             parts.append(f"{row.start} {row.seconds}".encode())
-    for path in sorted({path for row in rows for path in task.files(row)}):
-        with path.open("rb") as file:
-            parts.append(hashlib.file_digest(file, "sha256").digest())
-    return digest_of(parts)
+    return digest_of(parts + content.sha256(sorted({path for row in rows for path in task.files(row)})))
