@@ -10,7 +10,7 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -196,6 +196,29 @@ def test_what_publishers_pack_becomes_the_folder_of_the_set(server, get, archive
     assert get.is_whole()
 
 
+def test_an_archive_goes_into_the_folder_that_is_declared(server, get):
+    public = made_of(server, audio__zip=zipped({"a.wav": b""}), test__zip=zipped({"test/b.wav": b""}))
+    archives = [replace(public.archives[0], into="train"), public.archives[1]]
+    get(replace(public, archives=archives))
+    assert {path.relative_to(get.folder).as_posix() for path in get.folder.rglob("*.wav")} == {
+        "train/a.wav",
+        "test/b.wav",
+    }
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp437"])
+def test_names_in_a_zip_that_does_not_say_their_encoding(server, get, monkeypatch, encoding):
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            zipfile.ZipInfo,
+            "_encodeFilenameFlags",
+            lambda info: (info.filename.encode(encoding), info.flag_bits),
+        )
+        archive = zipped(FILES)
+    get(made_of(server, toy__zip=archive))
+    assert get.is_whole()
+
+
 @pytest.mark.skipif(shutil.which("zip") is None, reason="needs Info-ZIP")
 def test_a_zip_in_volumes_is_joined(server, get, tmp_path):
     whole = tmp_path / "whole.zip"
@@ -324,9 +347,8 @@ def test_a_busy_server_is_asked_again_but_not_for_ever(server, get):
 )
 def test_an_address_that_leads_nowhere_is_the_typists(get, url, message, server):
     public = made_of(server, toy__zip=b"")
-    object.__setattr__(public, "archives", [Archive(url, "", 1)])
     with pytest.raises(InstructorError, match=message):
-        get(public)
+        get(replace(public, archives=[Archive(url, "", 1)]))
 
 
 def test_without_room_nothing_is_downloaded(server, get, monkeypatch):

@@ -84,7 +84,7 @@ class _Work:
             volumes.setdefault(whole_name(archive.file), []).append(archive)
         done = self._done()
         missing = {name: group for name, group in volumes.items() if _identity(group) not in done}
-        _check_room(self._needs([archive for group in missing.values() for archive in group]))
+        _check_room(self._needs(list(missing.values())))
         for group in missing.values():
             self._get(group)
             done.append(_identity(group))
@@ -110,7 +110,8 @@ class _Work:
                 )
         try:
             to = self.work / "unpacked" / group[0].into
-            unpack([self.archives / archive.file for archive in group], to, self.progress)
+            volumes = [self.archives / archive.file for archive in group]
+            unpack(volumes, to, scratch=self.work, progress=self.progress)
         except OurFault:
             # One that no checksum speaks for is the more likely damaged on its way: the next call gets it again.
             self._throw_away([archive for archive in group if not archive.checksum])
@@ -127,27 +128,32 @@ class _Work:
             return []
         return done
 
-    def _needs(self, missing: Sequence[Archive]) -> dict[Path, int]:
-        """How many bytes are still to be written where: what is not downloaded, and as much again unpacked."""
-        files = {archive: self.archives / archive.file for archive in missing}
-        parts = {
-            archive: [file, *(part_of(file, url) for url in _addresses(self.name, archive))]
-            for archive, file in files.items()
-        }
-        here = {archive: max(map(_size, paths)) for archive, paths in parts.items()}
+    def _needs(self, missing: Sequence[Sequence[Archive]]) -> dict[Path, int]:
+        """How many bytes are still to be written where, if an archive unpacks to as much again.
+
+        The volumes of one are joined before.
+        """
+        archives = [archive for group in missing for archive in group]
+        joined = max((_n_bytes(group) for group in missing if len(group) > 1), default=0)
         return {
-            self.archives: sum(max(0, archive.n_bytes - here[archive]) for archive in missing),
-            self.work: sum(archive.n_bytes for archive in missing),
+            self.archives: sum(max(0, archive.n_bytes - self._here(archive)) for archive in archives),
+            self.work: _n_bytes(archives) + joined,
         }
+
+    def _here(self, archive: Archive) -> int:
+        """How much of an archive is downloaded, in bytes."""
+        file = self.archives / archive.file
+        paths = [file, *(part_of(file, url) for url in _addresses(self.name, archive))]
+        return max(path.stat().st_size if path.exists() else 0 for path in paths)
+
+
+def _n_bytes(archives: Sequence[Archive]) -> int:
+    return sum(archive.n_bytes for archive in archives)
 
 
 def _identity(group: Sequence[Archive]) -> str:
     """What tells these volumes from those of another version of the set."""
     return " ".join(f"{archive.file} {archive.checksum or archive.url}" for archive in group)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
 
 
 def _addresses(name: str, archive: Archive) -> list[str]:

@@ -24,17 +24,17 @@ def whole_name(file: str) -> str:
     return re.sub(r"\.z\d\d$", ".zip", re.sub(r"(?<=\w)\.\d{3}$", "", file))
 
 
-def unpack(volumes: Sequence[Path], to: Path, progress: Progress) -> None:
+def unpack(volumes: Sequence[Path], to: Path, *, scratch: Path, progress: Progress) -> None:
     """Unpack an archive, given as all of its volumes, into the folder `to`, over what is there of it.
 
-    Names that begin with a slash count from `to`.
+    Names that begin with a slash count from `to`. Volumes are joined in the folder `scratch`.
 
     Raises OurFault where it is damaged or holds names that lead out of the folder, InstructorError where
     volumes can't be joined for want of `zip`, OSError where the disk is full.
     """
     to.mkdir(parents=True, exist_ok=True)
     name = whole_name(volumes[0].name)
-    joined = to.with_name(f"joined-{name}")
+    joined = scratch / f"joined-{name}"
     try:
         archive = volumes[0]
         if archive.name != name or len(volumes) > 1:
