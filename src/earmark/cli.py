@@ -20,6 +20,7 @@ app = typer.Typer(
 sets = typer.Typer(help="Get public sets, and make splits to hand out.", no_args_is_help=True)
 sets.command("list")(data.list_sets)
 sets.command("get")(data.get)
+sets.command("check")(data.check)
 sets.command("make")(data.make)
 
 for command in (board.tasks, make.new, make.train, grade.check, grade.grade, board.board):

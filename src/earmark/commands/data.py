@@ -1,4 +1,4 @@
-"""The commands for data: list, get, make."""
+"""The commands for data: list, get, check, make."""
 
 import json
 from pathlib import Path
@@ -67,6 +67,40 @@ def get(
         typer.echo("Stopped. What has come is kept: the same command continues.", err=True)
         raise
     typer.echo(f"{folder}: {public.title}. Next: earmark data list {name}")
+
+
+def check(
+    data: Annotated[str, typer.Argument(help="A public set's name or folder, or one with a manifest.csv.")],
+    task: Annotated[
+        str | None, typer.Option(help="What the labels mean; a public set knows it itself.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all that was found as one JSON object.")
+    ] = False,
+) -> None:
+    """Check a data set: what is missing or broken, and what leaks from one split into another.
+
+    Exits with 1 where a recording or a group stands in two splits, and where files are missing or can't be
+    read; remarks (silent or clipped clips, absent classes …) alone leave it at 0.
+
+    Example: [bold]earmark data check recordings --task audio_tagging[/bold]
+    """
+    from functools import partial
+
+    from rich.console import Console
+    from rich.progress import track
+
+    from earmark.checking import check as check_data
+    from earmark.checking import print_checked
+
+    console = Console(stderr=True)
+    shown = partial(track, description="listening", console=console, disable=not console.is_terminal)
+    checked = check_data(data, task, lambda heard, total: shown(heard, total=total))
+    if as_json:
+        typer.echo(json.dumps(checked.as_object()))
+    else:
+        print_checked(Console(), checked)
+    raise typer.Exit(0 if checked.is_sound else 1)
 
 
 def make(
