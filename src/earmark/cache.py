@@ -107,7 +107,7 @@ class AudioStore:
     @functools.cached_property
     def _slots(self) -> SlotFile | None:
         """The open file; None where there can be none, which is said."""
-        if not self._limit:
+        if not self._limit or not self._plan.capacities.any():
             return None
         plan = self._plan
         size = size_of(plan.dtype, plan.capacities)

@@ -17,6 +17,8 @@ from earmark import course
 JUST_NOW = 2_000_000_000
 """Nanoseconds; a file changed within them may change again without its times telling."""
 
+PATIENCE = 5.0
+"""Seconds to wait for another process that writes."""
 TABLE = (
     "CREATE TABLE IF NOT EXISTS facts (kind TEXT, path BLOB, stamp TEXT, fact BLOB, PRIMARY KEY (kind, path)) "
     "WITHOUT ROWID"
@@ -102,7 +104,7 @@ def _transact(work: Callable[[sqlite3.Connection], object]) -> None:
     path = course.cache() / "facts.db"
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.closing(sqlite3.connect(path)) as database, database:
+        with contextlib.closing(sqlite3.connect(path, timeout=PATIENCE)) as database, database:
             database.execute("PRAGMA synchronous = OFF")  # what a crash of the machine destroys is found anew
             database.execute(TABLE)
             work(database)

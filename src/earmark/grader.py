@@ -195,7 +195,10 @@ class Grader:
             isolation=self.isolation,
             device=self.device,
             mask=self.split.sources,
-            hide=(course.hidden(), course.converted(), self.predictions, self.split.folder),
+            hide=(
+                *(course.hidden(), course.converted(), course.cache()),
+                *(self.predictions, self.split.folder),
+            ),
         )
 
     def _take(self, item: Item, reply: Reply, shuffled: bool, tally: Tally, writer: PredictionWriter) -> None:
