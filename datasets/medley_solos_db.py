@@ -72,6 +72,7 @@ SET = PublicSet(
     sr=44100,
     n_channels=1,
     names=NAMES,
+    # The bytes are rounded, as others report them: room on the disk is asked for by them, nothing else.
     archives=(
         Archive(
             f"{ADDRESS}/Medley-solos-DB.tar.gz",

@@ -14,8 +14,8 @@ The publisher's splits: 100 songs to train and 50 to test; `valid` is the 14 of 
 
 Known faults, from the homepage and sigsep/website#27: stems with something of another (Chris Durban - Celebrate;
 Detsky Sad - Walkie Talkie, of test; Enda Reilly - Cur An Long Ag Seol; Hop Along - Sister Cities; Leaf - Wicked; BKS
-- Bulldozer), and the stems of PR - Oh No don't add up to its mixture in the left channel. 46
-songs are MedleyDB's: a model trained on that has heard them. Tried on a folder in the published layout only.
+- Bulldozer), and the stems of PR - Oh No don't add up to its mixture in the left channel. 46 songs
+are MedleyDB's: a model trained on that has heard them. Tried on a folder in the published layout only.
 """
 
 from pathlib import Path

@@ -92,7 +92,8 @@ SET = PublicSet(
     sr=16000,
     n_channels=1,
     names=NAMES,
-    # The sums are those that the HEAR benchmark checks its downloads with; Magenta states none.
+    # The sums are those that the HEAR benchmark checks its downloads with; Magenta states none. The bytes of
+    # train are what Hugging Face's card counts for all three, less the others.
     archives=(
         Archive(
             f"{ADDRESS}/nsynth-train.jsonwav.tar.gz", "md5:fde6665a93865503ba598b9fac388660", 23_815_298_079
