@@ -11,7 +11,7 @@ who uploaded it, the tables don't say.
 
 The publisher's splits: 9,473 clips to train, some 18 hours, and 1,600 to test, some 2 hours; the competition ranked
 by MAP@3, and `usage` in `extra` says on which leaderboard a clip counted. `valid` are the recordings of a fifth of
-train, chosen by a hash; nobody has counted them here.
+train, chosen by a hash.
 
 Known faults: of train's labels 3,710 are verified by hand (`manually_verified`); of the others the publisher
 estimates that at least 65–70 % of each class are right. Sounds of further classes may be heard in a clip and are

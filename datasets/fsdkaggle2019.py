@@ -13,7 +13,7 @@ are those of test's table, which has at least 50 clips of each, sorted.
 The publisher's splits: 4,970 curated clips (10.5 hours, labels right but perhaps not complete), 19,815 noisy ones
 (some 80 hours, labelled by machine) and 4,481 to test (12.9 hours, labels right and complete); the competition
 ranked by lwlrap, and `usage` in `extra` says on which leaderboard a clip counted. Here `train` are the curated ones
-without `valid`, a fifth of their recordings chosen by a hash, which nobody has counted here; `noisy` are the noisy.
+without `valid`, a fifth of their recordings, chosen by a hash; `noisy` are the noisy.
 
 Known faults, all of the curated clips and by the publisher's README: f76181c4, 77b925c2, 6a1f682a, c7db12aa and
 7752cc8a have a wrong label, 1d44b0bd no signal. They are left out. Noisy and other clips come from different

@@ -30,10 +30,10 @@ def openmic(tmp_path: Path) -> Path:
     (root / "class-map.json").write_text(
         json.dumps({name: place for place, name in enumerate(INSTRUMENTS)}, sort_keys=False)
     )
-    metadata = ["track_id,artist_id,track_title,sample_key,start_time"]
+    metadata = ["track_id,artist_id,track_genres,track_title,sample_key,start_time"]
     labels = ["sample_key,instrument,relevance,num_responses"]
     for number, (key, artist) in enumerate(KEYS.items()):
-        metadata.append(f'{number},{artist},"Song, the {number}th",{key},3.84')
+        metadata.append(f'{number},{artist},[],"Song, the {number}th",{key},3.84')
         labels.append(f"{key},cello,{0.5 if number % 2 else 0.49999},3")
         labels.append(f"{key},banjo,1.0,3")
         folder = root / "audio" / key[:3]
