@@ -21,6 +21,7 @@ sets = typer.Typer(help="Get public sets, and make splits to hand out.", no_args
 sets.command("list")(data.list_sets)
 sets.command("get")(data.get)
 sets.command("check")(data.check)
+sets.command("split")(data.split)
 sets.command("make")(data.make)
 
 for command in (board.tasks, make.new, make.train, grade.check, grade.grade, board.board):

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from earmark.clip import Answer
 from earmark.errors import InstructorError
 from earmark.fingerprints import listening, recordings
 from earmark.hearing import CLIPPED_SHARE, SHORT, SILENT, Heard, own_form
@@ -152,25 +151,26 @@ def labels(items: Sequence[Item], task: Task | None) -> Iterator[Finding]:
         yield Finding("remark", "labels and other files not checked: give --task", "")
         return
     unread: list[tuple[str, str]] = []
-    mentioned: dict[int, Names] = {}
-    for number, item in enumerate(items):
-        if item.is_whole:
-            try:
-                mentioned[number] = tuple(task.names_in(item.row))
-            except InstructorError as error:
-                unread.append((item.row.split, str(error)))
-    names = tuple(sorted({name for some in mentioned.values() for name in some}))
+    readable: list[Row] = []
+    mentioned: set[str] = set()
+    for item in items:
+        try:
+            if item.is_whole:
+                mentioned.update(task.names_in(item.row))
+                readable.append(item.row)
+        except InstructorError as error:
+            unread.append((item.row.split, str(error)))
+    names = tuple(sorted(mentioned))
     splits: dict[str, set[str]] = defaultdict(set)
     groups: dict[str, set[str]] = defaultdict(set)
-    for number, some in mentioned.items():
-        row = items[number].row
+    for row in readable:
         try:
-            present = some if _needs_audio(items[number]) else _true_of(task.target(row, names), names, some)
+            there = present(row, task, names)
         except InstructorError as error:
             unread.append((row.split, str(error)))
             continue
-        splits[row.split].update(present)
-        for name in present:
+        splits[row.split].update(there)
+        for name in there:
             groups[name].add(row.group)
     yield from _by_split("fault", "labels can't be read", unread)
     absent = ((split, name) for split, there in splits.items() for name in names if name not in there)
@@ -179,13 +179,16 @@ def labels(items: Sequence[Item], task: Task | None) -> Iterator[Finding]:
     yield from _by_split("remark", "class with a single group", single)
 
 
-def _needs_audio(item: Item) -> bool:
-    """Whether the target is itself audio, which was heard already."""
-    return any(path in item.heard for path in item.files[1:])
+def present(row: Row, task: Task, names: Names) -> Names:
+    """The names that hold of a clip: those that are 1 somewhere in its target, where that has an axis of names.
 
-
-def _true_of(target: Answer, names: Names, mentioned: Names) -> Names:
-    """The names that hold of a clip: where its target has an axis of classes those that are 1 in it somewhere."""
+    A target that is itself audio is not decoded: its names are those that the row mentions. Raises
+    InstructorError where labels can't be read.
+    """
+    mentioned = tuple(task.names_in(row))
+    if any(path.suffix.lower() in AUDIO_SUFFIXES for path in task.files(row) if path != row.path):
+        return mentioned
+    target = task.target(row, names)
     for array in target.values() if isinstance(target, dict) else [target]:
         if array.ndim and array.shape[-1] == len(names) and array.dtype.kind in "bf":
             holds = (array == 1).reshape(-1, len(names)).any(axis=0)

@@ -1,4 +1,4 @@
-"""The commands for data: list, get, check, make."""
+"""The commands for data: list, get, check, split, make."""
 
 import json
 from pathlib import Path
@@ -101,6 +101,38 @@ def check(
     else:
         print_checked(Console(), checked)
     raise typer.Exit(0 if checked.is_sound else 1)
+
+
+def split(
+    folder: Annotated[
+        Path, typer.Argument(help="A folder with a manifest.csv; its column split is written.")
+    ],
+    by: Annotated[
+        str, typer.Option(help="What is never cut apart: group, id (each clip by itself), or another column.")
+    ] = "group",
+    parts: Annotated[str, typer.Option(help="The splits and their shares.")] = "train=60,valid=20,test=20",
+    folds: Annotated[int, typer.Option(help="So many folds of one size, in place of --parts.")] = 0,
+    task: Annotated[
+        str | None, typer.Option(help="What the labels mean, so that classes are spread.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed parts in another way.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace splits that are there.")] = False,
+) -> None:
+    """Part a folder's clips into splits: groups stay whole, classes are spread as far as the groups allow.
+
+    Example: [bold]earmark data split recordings --by group --task audio_tagging[/bold]
+    """
+    from rich.console import Console
+
+    from earmark.parting import part, print_parted, read_shares, write_splits
+    from earmark.shelf import load_task
+
+    shares = read_shares(parts, folds)
+    parted = part(folder, by=by, shares=shares, task=load_task(task) if task else None, seed=seed)
+    write_splits(folder, parted, force=force)
+    print_parted(Console(), parted)
+    if task is None:
+        typer.echo("note: without --task the classes are not known, and only sizes were balanced.", err=True)
 
 
 def make(
