@@ -6,6 +6,7 @@ seconds.
 """
 
 import codecs
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -29,22 +30,29 @@ def read_voices(path: Path) -> list[tuple[SungNote, ...]]:
     Raises InstructorError where the file is no MusicXML, is longer than MOST_BYTES, or declares entities.
     """
     xml = unpacked(path)
-    if b"<lyric" not in xml and not xml.startswith(UTF_16):
+    if b"<lyric" not in xml and b"</score-" in xml[-100:]:  # whole, and not in UTF-16
         return []
     score = _parsed(xml, path)
     if score.tag != "score-partwise":
         raise InstructorError(f"{path} is no score-partwise MusicXML: it begins with <{score.tag}>.")
     try:
-        voices = [tuple(_sung_notes(part)) for part in score.iter("part")]
+        voices = [tuple(map(_checked, _sung_notes(part))) for part in score.iter("part")]
     except (ValueError, KeyError, ZeroDivisionError, OverflowError) as error:
         raise InstructorError(f"{path} has a note that can't be read ({error!r}).") from None
     return [notes for notes in voices if notes]
 
 
+def scores_in(root: Path, pattern: str) -> list[Path]:
+    """The scores below a folder whose paths fit a pattern, one of those that differ in their suffix alone."""
+    paths = [path for path in root.glob(pattern) if path.suffix.lower() in SUFFIXES and path.is_file()]
+    paths.sort(key=lambda path: SUFFIXES.index(path.suffix.lower()), reverse=True)
+    return sorted({path.with_suffix(""): path for path in paths}.values())
+
+
 def unpacked(path: Path) -> bytes:
     """The XML of a score. Raises InstructorError where it can't be unpacked or is longer than MOST_BYTES."""
     try:
-        if path.suffix != ".mxl":
+        if path.suffix.lower() != ".mxl":
             with path.open("rb") as file:
                 xml = file.read(MOST_BYTES + 1)
         else:
@@ -110,6 +118,13 @@ def _sung_notes(part: ET.Element) -> Iterator[SungNote]:
         ended = onset + duration
     if sounding:
         yield _rounded(sounding)
+
+
+def _checked(note: SungNote) -> SungNote:
+    _, _, pitch, duration, rest = note
+    if not (0 <= pitch <= 127 and 0 <= duration < math.inf and 0 <= rest < math.inf):
+        raise ValueError(f"MIDI pitch {pitch}, {duration} quarters after a rest of {rest}")
+    return note
 
 
 def _rounded(note: SungNote) -> SungNote:
