@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ State = Literal["queued", "running", "scored", "failed", "errored"]
 FINAL_STATES = ("scored", "failed", "errored")
 
 Part = Literal["whole", "public", "private"]
-"""Of a split: all its clips, those scored in public at once, those scored in public at the deadline."""
+"""Of a split: all its clips, those whose score is shown at once, those whose score decides in the end."""
+
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True, kw_only=True)

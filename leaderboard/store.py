@@ -1,30 +1,31 @@
 """The runs in the database: begun, finished in one transaction, scored again, read."""
 
 import difflib
-import math
 import secrets
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from earmark.leaderboard import owner
+from earmark.leaderboard.checks import check_end, check_score
 from earmark.leaderboard.engine import open_engine
 from earmark.leaderboard.models import Outcome, Run, Score
 from earmark.leaderboard.records import (
-    FINAL_STATES,
+    PARTS,
     NewRun,
     OutcomeRecord,
+    Part,
     RunRecord,
     ScoreRecord,
     State,
 )
+from earmark.leaderboard.rows import RUN_OUTLINE, SCORE_OUTLINE, read_outcomes, read_runs, read_scores
 
 STOPPED = "the grader stopped before this run ended; it costs nothing: grade again"
 
@@ -97,7 +98,7 @@ class Store:
         run. ValueError if it is not running, if a clip has two outcomes or a part two scores, or if a number
         is not finite.
         """
-        _check_end(state, outcomes, score, parts)
+        check_end(state, outcomes, score, parts)
         ok = sum(outcome.state == "ok" for outcome in outcomes)
         end = {
             "state": state,
@@ -129,7 +130,7 @@ class Store:
 
         LookupError if there is no such run; ValueError if it is not scored, or a number is not finite.
         """
-        _check_score(score)
+        check_score(score)
         with self._sessions.begin() as session:
             # Scoring again by a scorer that was used before makes its score the newest.
             session.execute(
@@ -143,50 +144,58 @@ class Store:
 
     def run(self, id_or_prefix: str) -> RunRecord:
         """The run of this id, or the only one whose id starts so; LookupError else."""
-        near = select(Run.id).where(Run.id.startswith(id_or_prefix, autoescape=True)).limit(5)
+        starts_so = Run.id.startswith(id_or_prefix, autoescape=True)
         with self._sessions() as session:
-            found = _run_records(session, near)
-            exact = [run for run in found if run.id == id_or_prefix]
-            if exact or len(found) == 1:
-                return (exact or found)[0]
-            raise _unknown_run(session, id_or_prefix, sorted(run.id for run in found if id_or_prefix))
+            found = session.scalars(select(Run.id).where(starts_so).order_by(Run.id).limit(5)).all()
+            if id_or_prefix in found or len(found) == 1:
+                chosen = id_or_prefix if id_or_prefix in found else found[0]
+                return read_runs(session.connection(), [Run.id == chosen], PARTS)[0]
+            raise _unknown_run(session, id_or_prefix, found if id_or_prefix else [])
+
+    def outlines(self, *, task: str | None = None, parts: Collection[Part] = PARTS) -> list[RunRecord]:
+        """All runs, or a task's, the newest first, in outline: quick to read where there are many.
+
+        Known are who ran what and when, its state, and of these parts value and interval; no metrics, no
+        replicates, and in every other field its default.
+        """
+        filters = [] if task is None else [Run.task == task]
+        with self._sessions() as session:
+            return read_runs(session.connection(), filters, parts, of_run=RUN_OUTLINE, of_score=SCORE_OUTLINE)
 
     def runs(
         self,
         *,
+        ids: Collection[str] | None = None,
         task: str | None = None,
         submission: str | None = None,
         team: str | None = None,
         split_digest: str | None = None,
         states: Iterable[State] | None = None,
+        parts: Collection[Part] = PARTS,
     ) -> list[RunRecord]:
-        """The runs that fit every given filter, the newest first."""
-        query = select(Run.id)
+        """The runs that fit every given filter, the newest first, with the scores of these parts."""
+        filters: list[ColumnElement[bool]] = [] if ids is None else [Run.id.in_(ids)]
         wanted = {
             Run.task: task,
             Run.submission: submission,
             Run.team: team,
             Run.split_digest: split_digest,
         }
-        for column, value in wanted.items():
-            if value is not None:
-                query = query.where(column == value)
+        filters += [column == value for column, value in wanted.items() if value is not None]
         if states is not None:
-            query = query.where(Run.state.in_(list(states)))
+            filters.append(Run.state.in_(list(states)))
         with self._sessions() as session:
-            return _run_records(session, query)
+            return read_runs(session.connection(), filters, parts)
 
     def outcomes(self, run_id: str) -> list[OutcomeRecord]:
         """What became of each clip of a run, in order of clip id; empty until it has ended."""
         with self._sessions() as session:
-            rows = session.scalars(select(Outcome).where(Outcome.run_id == run_id).order_by(Outcome.clip_id))
-            return [OutcomeRecord(**_values(row, OutcomeRecord)) for row in rows]
+            return read_outcomes(session.connection(), run_id)
 
     def scores(self, run_id: str) -> list[ScoreRecord]:
         """All scores of a run, one a scorer and part, the newest first."""
         with self._sessions() as session:
-            rows = session.scalars(select(Score).where(Score.run_id == run_id).order_by(Score.id.desc()))
-            return [_score_record(row) for row in rows]
+            return read_scores(session.connection(), run_id)
 
     def sweep(self) -> list[str]:
         """End the runs whose grader died: they become errored. Returns their ids."""
@@ -199,95 +208,6 @@ class Store:
         with self._sessions.begin() as session:
             values = {"state": "errored", "reason": STOPPED, "finished": datetime.now(UTC)}
             return list(session.scalars(ended.values(**values).returning(Run.id)))
-
-
-def _check_end(
-    state: State,
-    outcomes: Sequence[OutcomeRecord],
-    score: ScoreRecord | None,
-    parts: Sequence[ScoreRecord],
-) -> None:
-    if state not in FINAL_STATES:
-        raise ValueError(f"A run ends as one of {', '.join(FINAL_STATES)}, not as {state!r}.")
-    if (state == "scored") != (score is not None):
-        raise ValueError(f"A run that ends as {state!r} {'has no' if score else 'needs a'} score.")
-    seen: set[str] = set()
-    for outcome in outcomes:
-        if outcome.clip_id in seen:
-            raise ValueError(f"Clip {outcome.clip_id!r} has two outcomes; a clip is graded once.")
-        seen.add(outcome.clip_id)
-        if not math.isfinite(outcome.seconds) or not math.isfinite(outcome.score or 0.0):
-            raise ValueError(f"The outcome of clip {outcome.clip_id!r} is not finite: {outcome}.")
-    named = [part.part for part in (score, *parts) if part is not None]
-    if named != ["whole", *named[1:]][: len(named)] or len(set(named)) < len(named):
-        raise ValueError(f"The scores are of {named}; expected the whole, then each part at most once.")
-    for part in (score, *parts):
-        if part is not None:
-            _check_score(part)
-
-
-def _check_score(score: ScoreRecord) -> None:
-    """Nothing that is not finite gets in: the task must say what an undefined score counts as."""
-    numbers = {"value": score.value, "low": score.low, "high": score.high}
-    for name, number in numbers.items():
-        if not math.isfinite(number):
-            raise ValueError(f"The {name} of the headline {score.name!r} is {number}; it must be finite.")
-    if score.replicates.ndim != 1 or not score.replicates.size or not np.isfinite(score.replicates).all():
-        raise ValueError(
-            f"The replicates of the headline {score.name!r} have the shape {score.replicates.shape}, "
-            f"{np.isfinite(score.replicates).sum()} of them finite; expected (n_draws,), all finite."
-        )
-    undefined = _not_finite("metrics", score.metrics) or _not_finite("intervals", score.intervals)
-    if undefined:
-        raise ValueError(f"{undefined} is not a finite number; use None for a metric that is undefined.")
-
-
-def _not_finite(name: str, value: Any) -> str | None:
-    """The path of the first number in nested dicts and lists that is NaN or infinite."""
-    if isinstance(value, float):
-        return None if math.isfinite(value) else name
-    items: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, Mapping):
-        items = value.items()
-    elif isinstance(value, (list, tuple)):
-        items = enumerate(value)
-    return next(filter(None, (_not_finite(f"{name}.{key}", item) for key, item in items)), None)
-
-
-def _run_records(session: Session, ids: "Select[str]") -> list[RunRecord]:
-    """The runs of these ids with the newest score of each part, the newest run first.
-
-    One statement, since each sees the database at its own moment.
-    """
-    newest = select(func.max(Score.id)).where(Score.run_id.in_(ids)).group_by(Score.run_id, Score.part)
-    query = (
-        select(Run, Score)
-        .join(Score, (Score.run_id == Run.id) & Score.id.in_(newest), isouter=True)
-        .where(Run.id.in_(ids))
-        .order_by(Run.created.desc(), Run.id)
-    )
-    found: dict[Run, dict[str, ScoreRecord]] = defaultdict(dict)
-    for run, score in session.execute(query):
-        found[run] |= {} if score is None else {score.part: _score_record(score)}
-    return [_run_record(run, scores) for run, scores in found.items()]
-
-
-def _values(row: Any, record: type[Any]) -> dict[str, Any]:
-    """The columns of a row under the names of a record's fields."""
-    names = [item.name for item in fields(record) if hasattr(row, item.name)]
-    return {name: getattr(row, name) for name in names}
-
-
-def _run_record(run: Run, scores: Mapping[str, ScoreRecord]) -> RunRecord:
-    values = _values(run, RunRecord)
-    values["authors"], values["notes"] = tuple(run.authors), tuple(run.notes)
-    parts = {part: score for part, score in scores.items() if part != "whole"}
-    return RunRecord(**values, score=scores.get("whole"), parts=parts)
-
-
-def _score_record(score: Score) -> ScoreRecord:
-    values = _values(score, ScoreRecord)
-    return ScoreRecord(**values | {"replicates": np.frombuffer(score.replicates, dtype="<f8")})
 
 
 def _score_values(run_id: str, score: ScoreRecord) -> dict[str, Any]:
