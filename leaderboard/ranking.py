@@ -95,13 +95,32 @@ def rank_intervals(replicates: Sequence[NDArray[np.float64]]) -> list[tuple[int,
     count = len(replicates)
     better = np.zeros((count, count), dtype=bool)
     if any(np.ptp(run) > 0 for run in replicates):
-        for i, run in enumerate(replicates):
-            pairs = [j for j, other in enumerate(replicates) if j != i and other.shape == run.shape]
-            if pairs:
-                differences = run - np.stack([replicates[j] for j in pairs])
-                better[i, pairs] = np.quantile(differences, 0.025, axis=1) > 0
+        sizes = np.array([run.size for run in replicates])
+        for size in np.unique(sizes):
+            paired = np.flatnonzero(sizes == size).tolist()
+            better[np.ix_(paired, paired)] = _better(np.stack([replicates[i] for i in paired]))
     best, worst = 1 + better.sum(axis=0), count - better.sum(axis=1)
     return [(int(low), int(high)) for low, high in zip(best, worst, strict=True)]
+
+
+def _better(replicates: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Of each run, (n_runs, n_draws), whether it is significantly better than each: bool (n_runs, n_runs).
+
+    That is `np.quantile(run - other, 0.025) > 0`, and nearly always the number of draws in which the run is
+    ahead says so: the quantile lies between two differences, and only where these have different signs are
+    they needed themselves.
+    """
+    runs, draws = replicates.shape
+    lower = int(0.025 * (draws - 1))
+    better = np.zeros((runs, runs), dtype=bool)
+    for i, run in enumerate(replicates):
+        # Eight draws a byte: five hundred runs are a quarter of a million pairs.
+        ahead = np.bitwise_count(np.packbits(run > replicates, axis=1)).sum(axis=1, dtype=int)
+        better[i] = draws - ahead <= lower
+        unsure = np.flatnonzero(draws - ahead == lower + 1)
+        if unsure.size:
+            better[i, unsure] = np.quantile(run - replicates[unsure], 0.025, axis=1) > 0
+    return better
 
 
 def _board(runs: Sequence[RunRecord]) -> Board:

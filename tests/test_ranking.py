@@ -106,6 +106,18 @@ def test_ranks_agree_with_a_slow_count():
         assert (best, worst) == (1 + surely_better, len(runs) - surely_worse)
 
 
+@pytest.mark.parametrize("draws", [2, 39, 40, 41, 42, 80, 81, 201, 1000, 1001])
+def test_ranks_are_those_of_the_quantiles_of_all_differences(draws):
+    rng = np.random.default_rng(draws)
+    luck = rng.normal(size=draws)
+    runs = [luck + rng.normal(mean, 0.3, draws) for mean in rng.normal(0, 0.5, 40)]
+    runs += [np.round(run, 1) for run in runs[:10]]  # ties, and differences of exactly 0
+    runs += [runs[0], runs[0].copy()]
+    better = np.array([[np.quantile(one - other, 0.025) > 0 for other in runs] for one in runs])
+    expected = zip(1 + better.sum(axis=0), len(runs) - better.sum(axis=1), strict=True)
+    assert rank_intervals(runs) == list(expected)
+
+
 def test_one_group_tells_nothing_apart():
     good, bad = run("good", 0.9), run("bad", 0.1)
     assert good.score is not None
