@@ -6,13 +6,15 @@ from pathlib import Path
 import measured
 import numpy as np
 import pytest
+import soundfile
 
 from earmark.clip import Split
 from earmark.datasets import rendered_scenes
 from earmark.errors import InstructorError
 from earmark.manifest import Row
-from earmark.shelf import baselines, load_task
+from earmark.shelf import baselines, load_file, load_task
 from earmark.splits import open_split
+from earmark.starting import train_copy
 
 TASK = load_task("audio_tagging")
 predictor = partial(measured.baseline, "audio_tagging")
@@ -110,3 +112,29 @@ def test_the_real_recordings_load_as_they_are(real):
         80,
         80,
     ]
+
+
+@pytest.mark.parametrize("name", ["tag_frequency", "logistic", "cnn"])
+def test_a_baseline_learns_from_partial_labels(tmp_path, name):
+    """A low and a high tone; of every clip only one of the tags is known."""
+    data = tmp_path / "tones"
+    data.mkdir()
+    lines = ["id,path,labels,split"]
+    rng = np.random.default_rng(0)
+    for number in range(24):
+        low, about_low = number % 2 == 0, number % 3 == 0
+        tone = np.sin(2 * np.pi * (200 if low else 3000) * np.arange(6000) / 16000)
+        soundfile.write(data / f"{number}.wav", 0.3 * tone + rng.normal(0, 0.01, 6000), 16000)
+        tag, there = ("low", low) if about_low else ("high", not low)
+        split = "train" if number < 16 else "valid"
+        lines.append(f"c{number},{number}.wav,{'' if there else '-'}{tag};?,{split}")
+    (data / "manifest.csv").write_text("\n".join(lines) + "\n")
+    folder, _ = train_copy(f"audio_tagging/{name}", tmp_path / "trained", str(data), None)
+    predict = load_file(folder / "predict.py", f"partial_{name}").predict
+    valid = open_split(TASK, "valid", data=str(data))
+    answers = np.stack([predict(**clip.inputs()) for clip in valid.clips])
+    assert np.isfinite(answers).all()
+    if name != "tag_frequency":
+        is_low = np.array([int(clip.id[1:]) % 2 == 0 for clip in valid.clips])
+        column = answers[:, valid.names.index("low")]
+        assert column[is_low].mean() > column[~is_low].mean()

@@ -21,7 +21,10 @@ BATCH = 32
 
 
 def read(split):
-    """-> log-mels (n_clips, n_bands, n_frames) cut or repeated to the commonest length, targets (n_clips, n_tags)"""
+    """-> log-mels (n_clips, n_bands, n_frames) cut or repeated to the commonest length, targets (n_clips, n_tags)
+
+    A target is 1 or 0, or NaN where it is not known.
+    """
     mels = [
         predict.features(given["audio"], given["sr"]) for given in (clip.inputs() for clip in split.clips)
     ]
@@ -40,7 +43,9 @@ def augmented(mels, targets, generator):
     mixed = torch.rand(len(mels), generator=generator) < 0.5
     louder = torch.logaddexp(mels, mels[other] + level)
     mels = torch.where(mixed[:, None, None], louder, mels)
-    targets = torch.where(mixed[:, None], torch.maximum(targets, targets[other]), targets)
+    either = torch.maximum(targets, targets[other])  # not known where one of them is not …
+    either[(targets == 1) | (targets[other] == 1)] = 1  # … unless the other has it
+    targets = torch.where(mixed[:, None], either, targets)
     band, frame = (int(torch.randint(n - 8, (), generator=generator)) for n in mels.shape[1:])
     mels = mels.clone()
     mels[:, band : band + 8] = mels.mean()
@@ -62,9 +67,10 @@ def train(train, valid, folder):
         network.train()
         for index in torch.randperm(len(mels), generator=generator).split(BATCH):
             heard, wanted = augmented(mels[index], targets[index], generator)
-            loss = F.binary_cross_entropy_with_logits(
-                network(heard.to(predict.DEVICE)), wanted.to(predict.DEVICE)
-            )
+            known = ~wanted.isnan()
+            odds = network(heard.to(predict.DEVICE))[known.to(predict.DEVICE)]
+            loss = F.binary_cross_entropy_with_logits(odds, wanted[known].to(predict.DEVICE), reduction="sum")
+            loss = loss / max(1, int(known.sum()))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -81,8 +87,10 @@ def validate(network, mels, targets):
     network.eval()
     with torch.inference_mode():
         scores = torch.cat([network(part.to(predict.DEVICE)).cpu() for part in mels.split(BATCH)])
-    there = targets.any(dim=0).numpy()
-    return average_precision_score(targets.numpy()[:, there], scores.numpy()[:, there], average="macro")
+    pairs = [(tag, ~tag.isnan(), odds) for tag, odds in zip(targets.T, scores.T, strict=True)]
+    return np.mean(
+        [average_precision_score(tag[known], odds[known]) for tag, known, odds in pairs if (tag == 1).any()]
+    )
 
 
 if __name__ == "__main__":
