@@ -84,6 +84,20 @@ def boards(runs: Iterable[RunRecord]) -> list[Board]:
     return [_board(members) for _, members in sorted(splits.items(), key=lambda item: item[0][0])]
 
 
+def candidates(outlines: Iterable[RunRecord]) -> list[str]:
+    """Ids of the runs that a board may show: of each submission the newest in each state and by each headline.
+
+    These have to be read in full, for replicates and metrics; any other run may go to `boards` in outline.
+    """
+    found: dict[tuple[object, ...], RunRecord] = {}
+    for run in sorted(outlines, key=lambda run: run.created, reverse=True):
+        who = (run.task, run.split_digest, run.submission, run.team, run.reference, run.sealed)
+        headlines = {part: score.name for part, score in run.parts.items()}
+        headline = (run.score and run.score.name, *sorted(headlines.items()))
+        found.setdefault((*who, run.state, run.rerun_of is None, headline), run)
+    return [run.id for run in found.values()]
+
+
 def rank_intervals(replicates: Sequence[NDArray[np.float64]]) -> list[tuple[int, int]]:
     """The best and the worst rank that each run may have.
 

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from earmark.errors import EarmarkError, InstructorError
 from earmark.leaderboard import pages, terminal
-from earmark.leaderboard.ranking import Board, boards
+from earmark.leaderboard.ranking import Board, boards, candidates
 from earmark.leaderboard.records import RunRecord
 from earmark.leaderboard.store import Store
 from earmark.shelf import load_shelf, load_task
@@ -14,7 +14,9 @@ from earmark.shelf import load_shelf, load_task
 
 def boards_of(store: Store, *, task: str | None = None, digests: set[str] | None = None) -> list[Board]:
     """All boards, or those of one task, or those of the splits with these digests."""
-    found = boards(store.runs(task=task))
+    outlines = store.outlines(task=task)
+    full = {run.id: run for run in store.runs(ids=candidates(outlines))}
+    found = boards(full.get(run.id, run) for run in outlines)
     return [board for board in found if digests is None or board.split_digest in digests]
 
 
