@@ -27,7 +27,7 @@ from earmark.splits import open_split
 from earmark.starting import write_perturbed
 from earmark.submissions import protocol, session
 
-ORDERS = 3
+ORDERS = 4
 DEALS = 16
 FOLDS = 4
 
@@ -261,4 +261,4 @@ def test_a_planted_leak_is_caught(leak, folders, monkeypatch, tmp_path):
     task = "note_classification"
     split = leaky(open_split(load_task(task), "all", data=str(folders(task))), monkeypatch, leak)
     table, ids = heard(task, split, monkeypatch, tmp_path)
-    assert excess(table.to_numpy(), ids, split) > 2 * TOO_MUCH
+    assert excess(table.to_numpy(), ids, split) > TOO_MUCH
