@@ -203,6 +203,11 @@ def test_a_name_that_is_none_gets_the_nearest():
         check("esc5", None, lambda heard, _: heard)
 
 
+def test_the_wrong_level_of_a_folder_is_told_with_the_right_one(folder):
+    with pytest.raises(InstructorError, match=r"Did you mean .*Aufnahmen für alle"):
+        check(str(folder.path.parent), None, lambda heard, _: heard)
+
+
 def test_the_command_exits_by_what_it_found(folder):
     run = CliRunner().invoke(app, ["data", "check", str(folder.path), "--task", "audio_tagging"])
     assert run.exit_code == 0

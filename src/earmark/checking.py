@@ -93,6 +93,8 @@ def open_source(data: str, task: str | None) -> Source:
         if len(Path(data).parts) == 1 and not root.exists():
             load_shelf("datasets", data)  # raises with the nearest known name
         name = recognised(root) if root.is_dir() else None
+        if name is None and (near := _manifest_below(root)):
+            raise InstructorError(f"{root} has no manifest.csv. Did you mean {near}?")
     public = public_set(name) if name else None
     if public is None:
         return Source(_parted(listed(root)), load_task(task) if task else None)
@@ -100,6 +102,12 @@ def open_source(data: str, task: str | None) -> Source:
     return Source(
         public.all_rows(root), load_task(task or public.task), promised, public.sr, public.n_channels
     )
+
+
+def _manifest_below(root: Path) -> Path | None:
+    """The first folder with a manifest.csv up to two levels down."""
+    found = (path.parent for depth in ("*", "*/*") for path in sorted(root.glob(f"{depth}/manifest.csv")))
+    return next(found, None)
 
 
 def print_checked(console: Console, checked: Checked) -> None:

@@ -9,6 +9,23 @@ that agree in every bit nominates pairs and the bit error rate over their overla
 2. Frames are of 0.256 s in place of 0.37 s and bands reach from 200 to 3,600 Hz in place of 300 to 2,000 Hz,
    since clips may last one second, and a cricket or a cymbal sings higher than a song's voice.
 3. Frames of silence count nowhere.
+
+Copies that were found by what was done to them: on 318 recordings of ESC-10 (5 s), 118 piano notes (2 s) and
+28 mixes of songs. `earmark data check` takes 40 s of one core and 0.2 GB for 2,000 clips of 5 s:
+
+=========================================  ======  =====  =====
+6 dB down                                  318     118    28
+ogg                                        318     117    28
+mp3                                        318     118    28
+starting 50 ms later                       318     118    28
+at 22.05 kHz                               318     118    28
+all of that, but mp3, at once              317      71    28
+=========================================  ======  =====  =====
+
+No clip was joined with another recording's, nor in 904 rendered notes, 600 scenes, 160 ensembles and 22 songs
+with one of another group. What the originals themselves hold twice was found: a recording in ESC-10 under two
+numbers, one piano note under three names, and two remixes in which most stems are the same. Remixes that share
+only some of their stems are told apart: groups have to keep those together.
 """
 
 from collections.abc import Callable, Iterator, Sequence
