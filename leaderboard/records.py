@@ -50,6 +50,8 @@ class ScoreRecord:
     """name -> number, None where undefined, dict of numbers a class, or nested lists (a matrix)."""
     intervals: Mapping[str, Any] = field(default_factory=dict)
     """name -> [low, high] of the 95 % interval, None where it is not known, or a dict of these a class."""
+    rounded: bool = False
+    """Whether all its numbers are rounded to their uncertainty, as they may be shown; never stored."""
     replicates: NDArray[np.float64] = field(repr=False, compare=False)
     """Bootstrap replicates of the headline around its value, shape (n_draws,). Two runs on one split used the same
     draws, so that equal indices are paired."""
@@ -100,6 +102,8 @@ class RunRecord(NewRun):
     verdict: str = ""
     reason: str = ""
     notes: Sequence[str] = ()
+    marks: Sequence[str] = ()
+    """What it declared or was seen to do: see `marks.py`."""
     clips_ok: int = 0
     clips_failed: int = 0
     seconds: float = 0.0
@@ -118,3 +122,11 @@ class RunRecord(NewRun):
     """Of the whole split."""
     parts: Mapping[str, ScoreRecord] = field(default_factory=dict)
     """`public` and `private`, where the split is divided."""
+
+    @property
+    def real_time_factor(self) -> float | None:
+        """Seconds that a second of audio took, start-ups included: below 1 is faster than real time."""
+        return self.seconds / self.audio_seconds if self.audio_seconds else None
+
+    def score_of(self, part: Part) -> ScoreRecord | None:
+        return self.score if part == "whole" else self.parts.get(part)

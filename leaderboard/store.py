@@ -85,6 +85,7 @@ class Store:
         verdict: str = "",
         reason: str = "",
         notes: Sequence[str] = (),
+        isolation: str = "",
         seconds: float = 0.0,
         audio_seconds: float | None = None,
         peak_memory_bytes: int | None = None,
@@ -94,9 +95,10 @@ class Store:
         """End a run that is running, all of it or nothing.
 
         `verdict` and `reason` say why it failed (the student's) or errored (ours); only a scored run has a
-        score, and it needs one; `parts` are the scores of the split's parts. LookupError if there is no such
-        run. ValueError if it is not running, if a clip has two outcomes or a part two scores, or if a number
-        is not finite.
+        score, and it needs one; `parts` are the scores of the split's parts. `isolation` puts
+        more exactly what `begin` was told, as it is known once a worker has started. LookupError if there is no
+        such run. ValueError if it is not running, if a clip has two outcomes or a part two scores, or if a
+        number is not finite.
         """
         check_end(state, outcomes, score, parts)
         ok = sum(outcome.state == "ok" for outcome in outcomes)
@@ -113,7 +115,7 @@ class Store:
             "peak_gpu_bytes": peak_gpu_bytes,
             "parameters": parameters,
             "finished": datetime.now(UTC),
-        }
+        } | ({"isolation": isolation} if isolation else {})
         with self._sessions.begin() as session:
             running = update(Run).where(Run.id == run_id, Run.state == "running")
             if session.execute(running.values(**end).returning(Run.id)).first() is None:
