@@ -186,6 +186,14 @@ def test_another_decoder_or_layout_has_another_file(of, tmp_path, monkeypatch):
     assert len(files()) == 2
 
 
+def test_other_stretches_of_the_same_files_have_another_file(tmp_path):
+    paths = [segment.path for segment in clips(tmp_path / "d", channels=2)]
+    for start in (0.0, 0.02):
+        segments = [Segment(path, start=start, seconds=0.05) for path in paths]
+        assert_decoded(AudioStore(segments), segments)
+    assert len(files()) == 2
+
+
 def test_what_does_not_decode_is_told_each_time(tmp_path):
     segments = clips(tmp_path / "d")
     segments[1].path.write_bytes(b"no audio")
@@ -263,6 +271,16 @@ def test_a_loader_with_workers_gives_batches(filled, tmp_path, decodings):
     assert torch.cat(batches).numpy().tobytes() == b"".join(decode(s).tobytes() for s in segments)
     assert_decoded(store, segments)
     assert len(decodings) == (N_CLIPS if filled else 0)  # what workers wrote, this process need not decode
+
+
+def test_what_a_worker_has_checked_its_parent_need_not(tmp_path, monkeypatch):
+    segments = clips(tmp_path / "d")
+    AudioStore(segments).fetch(range(N_CLIPS))
+    store = AudioStore(segments)
+    store[0]
+    list(DataLoader(store, batch_size=4, num_workers=2, collate_fn=torch.from_numpy))
+    monkeypatch.setattr("earmark.slots.zlib", None)
+    assert_decoded(store, segments)
 
 
 DAMAGES = {
@@ -384,6 +402,15 @@ def test_a_full_disk_is_said_once_and_costs_nothing_else(tmp_path, monkeypatch, 
     assert "No space left" in caplog.text
     monkeypatch.undo()
     assert_decoded(AudioStore(segments), segments)
+
+
+def test_a_write_may_come_in_pieces(tmp_path, monkeypatch, decodings):
+    segments = clips(tmp_path / "d")
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, place: pwrite(fd, data[: len(data) // 2 + 1], place))
+    for _ in range(2):
+        assert_decoded(AudioStore(segments), segments)
+    assert len(decodings) == N_CLIPS
 
 
 def test_a_small_disk_fills(tmp_path, monkeypatch, caplog):
