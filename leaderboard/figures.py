@@ -35,6 +35,21 @@ def memory(size: int | None) -> str:
     return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
 
 
+def count(number: int | None) -> str:
+    """Such as 1.2 M parameters."""
+    if number is None:
+        return "–"
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return str(number)
+
+
+def factor(ratio: Number) -> str:
+    """Such as a real-time factor, to two digits."""
+    return "–" if ratio is None else f"{ratio:.2g}"
+
+
 @dataclass(frozen=True)
 class Matrix:
     """Such as a confusion matrix: rows of numbers, with the names of rows and columns where known."""
