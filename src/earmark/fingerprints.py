@@ -24,8 +24,8 @@ all of that, but mp3, at once              317      71    28
 
 No clip was joined with another recording's, nor in 904 rendered notes, 600 scenes, 160 ensembles and 22 songs
 with one of another group. What the originals themselves hold twice was found: a recording in ESC-10 under two
-numbers, one piano note under three names, and two remixes in which most stems are the same. Remixes that share
-only some of their stems are told apart: groups have to keep those together.
+numbers, one piano note under three names, and 1.7 s that two remixes of one song share. The other remixes that
+have some stems in common with a mix or with one another are told apart: groups have to keep those together.
 """
 
 from collections.abc import Callable, Iterator, Sequence
