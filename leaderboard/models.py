@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -57,6 +59,28 @@ class PrintableJson(TypeDecorator[Any]):
         return printable(value)
 
 
+class PrintableTexts(PrintableJson):
+    """A tuple of texts made harmless on the way in."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: list[str] | None, dialect: Dialect) -> tuple[str, ...] | None:  # noqa: ARG002 - SQLAlchemy's
+        return None if value is None else tuple(value)
+
+
+class Replicates(TypeDecorator[NDArray[np.float64]]):
+    """An array of shape (n_draws,), as little-endian float64."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: NDArray[np.float64] | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002 - SQLAlchemy's
+        return None if value is None else np.asarray(value, dtype="<f8").tobytes()
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> NDArray[np.float64] | None:  # noqa: ARG002 - SQLAlchemy's
+        return None if value is None else np.frombuffer(value, dtype="<f8")
+
+
 class UtcTime(TypeDecorator[datetime]):
     """A moment with its zone; SQLite forgets zones, so it is always UTC."""
 
@@ -87,7 +111,7 @@ class Base(DeclarativeBase):
         float: Double,
         datetime: UtcTime,
         dict[str, Any]: PrintableJson,
-        list[str]: PrintableJson,
+        tuple[str, ...]: PrintableTexts,
     }
 
 
@@ -105,7 +129,7 @@ class Run(Base):
     task: Mapped[str]
     submission: Mapped[str]
     title: Mapped[str]
-    authors: Mapped[list[str]]
+    authors: Mapped[tuple[str, ...]]
     team: Mapped[str]
     data: Mapped[str]
     split: Mapped[str]
@@ -118,7 +142,8 @@ class Run(Base):
     state: Mapped[str]
     verdict: Mapped[str]
     reason: Mapped[str]
-    notes: Mapped[list[str]]
+    notes: Mapped[tuple[str, ...]]
+    marks: Mapped[tuple[str, ...]]
     device: Mapped[str]
     isolation: Mapped[str]
     code_hash: Mapped[str]
@@ -176,6 +201,5 @@ class Score(Base):
     high: Mapped[float]
     metrics: Mapped[dict[str, Any]]
     intervals: Mapped[dict[str, Any]]
-    replicates: Mapped[bytes] = mapped_column(LargeBinary)
-    """float64, little-endian, shape (n_draws,)."""
+    replicates: Mapped[NDArray[np.float64]] = mapped_column(Replicates)
     created: Mapped[datetime]

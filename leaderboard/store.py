@@ -4,18 +4,19 @@ import difflib
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from earmark.leaderboard import owner
+from earmark.leaderboard import clock, owner
 from earmark.leaderboard.checks import check_end, check_score
 from earmark.leaderboard.engine import open_engine
 from earmark.leaderboard.models import Outcome, Run, Score
+from earmark.leaderboard.quota import check_quota
 from earmark.leaderboard.records import (
     PARTS,
     NewRun,
@@ -25,7 +26,15 @@ from earmark.leaderboard.records import (
     ScoreRecord,
     State,
 )
-from earmark.leaderboard.rows import RUN_OUTLINE, SCORE_OUTLINE, read_outcomes, read_runs, read_scores
+from earmark.leaderboard.rows import (
+    RUN_OUTLINE,
+    SCORE_OUTLINE,
+    read_outcomes,
+    read_replicates,
+    read_runs,
+    read_scores,
+)
+from earmark.leaderboard.terms import FREE, Terms
 
 STOPPED = "the grader stopped before this run ended; it costs nothing: grade again"
 
@@ -52,9 +61,12 @@ class Store:
     def close(self) -> None:
         self._engine.dispose()
 
-    def begin(self, new: NewRun) -> str:
-        """Store a run as running, owned by this process; returns its id, 12 hexadecimal digits."""
-        run_id, now = secrets.token_hex(6), datetime.now(UTC)
+    def begin(self, new: NewRun, terms: Terms = FREE) -> str:
+        """Store a run as running, owned by this process; returns its id, 12 hexadecimal digits.
+
+        QuotaReachedError, and nothing stored, where its team has had its runs of the day.
+        """
+        run_id, now = secrets.token_hex(6), clock.now()
         with self._sessions.begin() as session:
             session.execute(
                 insert(Run).values(
@@ -64,6 +76,7 @@ class Store:
                     verdict="",
                     reason="",
                     notes=[],
+                    marks=[],
                     clips_ok=0,
                     clips_failed=0,
                     seconds=0.0,
@@ -72,6 +85,7 @@ class Store:
                     started=now,
                 )
             )
+            check_quota(session.connection(), run_id, new, terms, now)
         return run_id
 
     def finish(
@@ -85,6 +99,7 @@ class Store:
         verdict: str = "",
         reason: str = "",
         notes: Sequence[str] = (),
+        marks: Sequence[str] = (),
         isolation: str = "",
         seconds: float = 0.0,
         audio_seconds: float | None = None,
@@ -107,6 +122,7 @@ class Store:
             "verdict": verdict,
             "reason": reason,
             "notes": list(notes),
+            "marks": list(marks),
             "clips_ok": ok,
             "clips_failed": len(outcomes) - ok,
             "seconds": seconds,
@@ -114,7 +130,7 @@ class Store:
             "peak_memory_bytes": peak_memory_bytes,
             "peak_gpu_bytes": peak_gpu_bytes,
             "parameters": parameters,
-            "finished": datetime.now(UTC),
+            "finished": clock.now(),
         } | ({"isolation": isolation} if isolation else {})
         with self._sessions.begin() as session:
             running = update(Run).where(Run.id == run_id, Run.state == "running")
@@ -189,6 +205,11 @@ class Store:
         with self._sessions() as session:
             return read_runs(session.connection(), filters, parts)
 
+    def replicates(self, ids: Collection[str], part: Part) -> dict[str, NDArray[np.float64]]:
+        """The replicates of this part of these runs, by id."""
+        with self._sessions() as session:
+            return read_replicates(session.connection(), ids, part)
+
     def outcomes(self, run_id: str) -> list[OutcomeRecord]:
         """What became of each clip of a run, in order of clip id; empty until it has ended."""
         with self._sessions() as session:
@@ -208,14 +229,13 @@ class Store:
             return []
         ended = update(Run).where(Run.id.in_(dead), Run.state == "running")
         with self._sessions.begin() as session:
-            values = {"state": "errored", "reason": STOPPED, "finished": datetime.now(UTC)}
+            values = {"state": "errored", "reason": STOPPED, "finished": clock.now()}
             return list(session.scalars(ended.values(**values).returning(Run.id)))
 
 
 def _score_values(run_id: str, score: ScoreRecord) -> dict[str, Any]:
-    values = {item.name: getattr(score, item.name) for item in fields(score)}
-    replicates = np.asarray(score.replicates, dtype="<f8").tobytes()
-    return values | {"run_id": run_id, "replicates": replicates, "created": datetime.now(UTC)}
+    values = {item.name: getattr(score, item.name) for item in fields(score) if item.name != "rounded"}
+    return values | {"run_id": run_id, "created": clock.now()}
 
 
 def _wrong_state(session: Session, run_id: str, expected: State) -> LookupError | ValueError:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "v0003"
+HEAD = "v0004"
 
 
 def revision(connection: Connection) -> str | None:

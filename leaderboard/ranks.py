@@ -1,0 +1,53 @@
+"""How far runs on one split can be told apart.
+
+Source of the rank interval: Goldstein and Spiegelhalter, "League tables and their limitations", JRSS A 159
+(1996), on why a rank needs an interval; it counts paired bootstrap comparisons (Efron and Tibshirani, "An
+Introduction to the Bootstrap", 1993, ch. 13: percentile interval). Two runs on one split share their draws,
+so that the luck of which songs are in the split cancels in the difference.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def rank_intervals(replicates: Sequence[Floats]) -> list[tuple[int, int]]:
+    """The best and the worst rank that each run may have.
+
+    `replicates`: for each run its bootstrap replicates, (n_draws,), equal indices being the same draw. Best
+    is 1 + the number of runs that are significantly better, worst is n − the number it is significantly
+    better than. Runs with different numbers of draws cannot be paired and count as tied; so do all, if no
+    run varies over its draws: then there was but one group to draw from.
+    """
+    count = len(replicates)
+    better = np.zeros((count, count), dtype=bool)
+    if any(np.ptp(run) > 0 for run in replicates):
+        sizes = np.array([run.size for run in replicates])
+        for size in np.unique(sizes):
+            paired = np.flatnonzero(sizes == size).tolist()
+            better[np.ix_(paired, paired)] = _better(np.stack([replicates[i] for i in paired]))
+    best, worst = 1 + better.sum(axis=0), count - better.sum(axis=1)
+    return [(int(low), int(high)) for low, high in zip(best, worst, strict=True)]
+
+
+def _better(replicates: Floats) -> NDArray[np.bool_]:
+    """Of each run, (n_runs, n_draws), whether it is significantly better than each: bool (n_runs, n_runs).
+
+    That is `np.quantile(run - other, 0.025) > 0`, and nearly always the number of draws in which the run is
+    ahead says so: the quantile lies between two differences, and only where these have different signs are
+    they needed themselves.
+    """
+    runs, draws = replicates.shape
+    lower = int(0.025 * (draws - 1))
+    better = np.zeros((runs, runs), dtype=bool)
+    for i, run in enumerate(replicates):
+        # Eight draws a byte: five hundred runs are a quarter of a million pairs.
+        ahead = np.bitwise_count(np.packbits(run > replicates, axis=1)).sum(axis=1, dtype=int)
+        better[i] = draws - ahead <= lower
+        unsure = np.flatnonzero(draws - ahead == lower + 1)
+        if unsure.size:
+            better[i, unsure] = np.quantile(run - replicates[unsure], 0.025, axis=1) > 0
+    return better
