@@ -4,11 +4,15 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import typer
 
+from earmark import course
 from earmark.cli import app
 from earmark.errors import InstructorError
+from earmark.leaderboard.records import NewRun, ScoreRecord
+from earmark.leaderboard.store import Store
 from earmark.shelf import load_task
 from earmark.splits import open_split
 
@@ -50,6 +54,20 @@ def test_the_command_line_imports_nothing_heavy():
     code = f"import earmark.cli, sys; print([name for name in {HEAVY} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_board_is_printed_without_what_the_tasks_need(own_course):
+    store = Store(course.database())
+    new = NewRun(task="note_classification", submission="cnn", data="notes", split="test", split_digest="d")
+    score = ScoreRecord(scorer_hash="s", name="accuracy", value=0.5, low=0, high=1, replicates=np.ones(9))
+    store.finish(store.begin(new), state="scored", score=score)
+    command = [sys.executable, "-X", "importtime", "-m", "earmark", "board", "note_classification"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Name the family and the pitch of one note" in done.stdout
+    assert "cnn" in done.stdout
+    imported = {line.split("|")[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "sqlalchemy" in imported
+    assert not imported & ({*HEAVY, "numba", "jinja2"} - {"sqlalchemy"})
 
 
 @pytest.mark.parametrize(

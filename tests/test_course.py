@@ -7,7 +7,7 @@ import pytest
 
 from earmark import course
 from earmark.errors import InstructorError
-from earmark.shelf import baselines, load_shelf, load_task, names
+from earmark.shelf import about_task, baselines, load_shelf, load_task, names
 
 
 def test_the_secret_seed_is_drawn_once_and_kept_from_others(own_course):
@@ -48,6 +48,25 @@ def test_a_courses_own_shelf_comes_first(own_course):
     assert load_shelf("tasks", "humming").TASK == "no task"
     with pytest.raises(InstructorError, match="declares no TASK"):
         load_task("humming")
+
+
+def test_what_a_file_says_of_its_task_is_what_the_task_says():
+    for name in names("tasks"):
+        title, scoring = about_task(name)
+        assert title == load_task(name).title
+        assert scoring == load_shelf("tasks", name).__doc__.strip()
+
+
+def test_what_a_task_is_called_need_not_stand_in_its_file(toy, own_course):
+    assert about_task("loudness") == ("Say whether it is loud", "Is it loud? The smallest task there is.")
+    file = own_course / "tasks" / "loudness.py"
+    file.write_text(file.read_text().replace('"Say whether it is loud"', "'Say ' + 'it'"))
+    assert about_task("loudness")[0] == "Say it"
+    file.write_text("TASK = (")
+    with pytest.raises(InstructorError, match="does not import: SyntaxError"):
+        about_task("loudness")
+    with pytest.raises(InstructorError, match="Did you mean 'loudness'"):
+        about_task("loudnes")
 
 
 def test_a_courses_own_baselines_join_the_built_in_ones(own_course):

@@ -5,11 +5,11 @@ from pathlib import Path
 from rich.console import Console
 
 from earmark.errors import EarmarkError, InstructorError
-from earmark.leaderboard import pages, terminal
+from earmark.leaderboard import terminal
 from earmark.leaderboard.ranking import Board, boards, candidates
 from earmark.leaderboard.records import RunRecord
 from earmark.leaderboard.store import Store
-from earmark.shelf import load_shelf, load_task
+from earmark.shelf import about_task
 
 
 def boards_of(store: Store, *, task: str | None = None, digests: set[str] | None = None) -> list[Board]:
@@ -33,6 +33,8 @@ def print_boards(found: list[Board]) -> None:
 
 def write_site(found: list[Board], folder: Path) -> Path:
     """Write the boards as a static site; returns the path of its first page."""
+    from earmark.leaderboard import pages  # noqa: PLC0415 - its packages take time that other boards need not
+
     return pages.write_site(found, folder, {board.task: _about(board.task) for board in found})
 
 
@@ -47,6 +49,7 @@ def find_run(store: Store, run: str) -> RunRecord:
 def _about(task: str) -> tuple[str, str]:
     """A task's title and how it is scored; the bare name if the task is not on the shelf any more."""
     try:
-        return f"{task}: {load_task(task).title}", (load_shelf("tasks", task).__doc__ or "").strip()
+        title, scoring = about_task(task)
     except EarmarkError:
         return task, ""
+    return f"{task}: {title}", scoring

@@ -3,17 +3,20 @@
 A shelf in the course folder is searched before the built-in one, so a course adds a task by adding a file.
 """
 
+import ast
 import importlib
 import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from earmark import course
 from earmark.errors import InstructorError, unknown_name
-from earmark.rules import with_course_limits
-from earmark.task import Task
+
+if TYPE_CHECKING:
+    from earmark.task import Task
 
 
 def shelf_folders(shelf: str) -> list[Path]:
@@ -30,15 +33,21 @@ def names(shelf: str) -> list[str]:
 
 def load_shelf(shelf: str, name: str) -> ModuleType:
     """Import `name` from a shelf. Raises InstructorError for an unknown name, with the nearest known one."""
-    if name not in names(shelf):
-        raise unknown_name(shelf.removesuffix("s"), name, names(shelf))
     own = course.folder() / shelf / f"{name}.py"
-    if not own.is_file():
+    if file_of(shelf, name) != own:
         return importlib.import_module(f"earmark.{shelf}.{name}")
     try:
         return load_file(own, f"earmark_course_{shelf}_{name}")
     except Exception as error:
         raise InstructorError(f"{own} does not import: {type(error).__name__}: {error}") from error
+
+
+def file_of(shelf: str, name: str) -> Path:
+    """The file of `name` on a shelf. Raises InstructorError for an unknown name, with the nearest known one."""
+    for folder in shelf_folders(shelf):
+        if name in names(shelf) and (folder / f"{name}.py").is_file():
+            return folder / f"{name}.py"
+    raise unknown_name(shelf.removesuffix("s"), name, names(shelf))
 
 
 def load_file(path: Path, name: str) -> ModuleType:
@@ -52,14 +61,39 @@ def load_file(path: Path, name: str) -> ModuleType:
     return module
 
 
-def load_task(name: str) -> Task:
+def load_task(name: str) -> "Task":
     """The task that a file on the shelf declares, under the course's own limits."""
+    # Imported here since they take longer than a board, which asks only what a task is called.
+    from earmark.rules import with_course_limits  # noqa: PLC0415
+    from earmark.task import Task  # noqa: PLC0415
+
     task = getattr(load_shelf("tasks", name), "TASK", None)
     if not isinstance(task, Task):
         raise InstructorError(f"tasks/{name}.py declares no TASK = Task(...): got {type(task).__name__}.")
     course_file = course.folder() / "course.yaml"
     limits = with_course_limits(task.limits, name, course_file=course_file, tasks=names("tasks"))
     return replace(task, limits=limits)
+
+
+def about_task(name: str) -> tuple[str, str]:
+    """A task's title and how it is scored, read from its file, since importing it may take seconds.
+
+    Raises InstructorError as load_task does.
+    """
+    try:
+        tree = ast.parse(file_of("tasks", name).read_bytes())
+    except (SyntaxError, ValueError):  # importing it will say what is wrong
+        tree = ast.Module([], [])
+    titles = [
+        keyword.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Task"
+        for keyword in node.keywords
+        if keyword.arg == "title" and isinstance(keyword.value, ast.Constant)
+    ]
+    # A course's own file may build its task in another way.
+    title = str(titles[0]) if len(titles) == 1 else load_task(name).title
+    return title, ast.get_docstring(tree) or ""
 
 
 def baselines(task: str) -> dict[str, Path]:

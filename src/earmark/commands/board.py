@@ -46,10 +46,10 @@ def board(
     from earmark.boards import boards_of, print_boards, write_site
     from earmark.leaderboard import exports
     from earmark.leaderboard.store import Store
-    from earmark.shelf import load_task
+    from earmark.shelf import about_task
 
     if task is not None:
-        load_task(task)
+        about_task(task)  # says so where there is no such task
     found = boards_of(Store(course.database()), task=task)
     if as_csv:
         typer.echo(exports.as_csv(found), nl=False)
