@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 WEIGHTS = Path("/weights")
-"""Where the sandbox has the submission whose weights are counted."""
+"""Where bubblewrap has the submission whose weights are counted; elsewhere it is where it is."""
 SAFETENSORS_HEADER = 25 << 20
 DEPTH = 20
 MOST = 1 << 48
@@ -91,9 +91,9 @@ COUNTS: dict[str, Callable[[Path], Counted]] = {
 """By suffix: what can be counted without running code that the file brings along."""
 
 
-def predict(names: list[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+def predict(folder: str, names: list[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """File names -> int64 (n_files, 2): numbers and their bytes; (0, 0) where that can't be told."""
-    return np.array([_counted(WEIGHTS / name) for name in names], np.int64).reshape(len(names), 2)
+    return np.array([_counted(Path(folder) / name) for name in names], np.int64).reshape(len(names), 2)
 
 
 def _counted(path: Path) -> Counted:

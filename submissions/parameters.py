@@ -1,4 +1,4 @@
-"""How many parameters a submission has, for courses that limit them.
+"""How many parameters a submission has: told of each run, and limited by some courses.
 
 Counted are the numbers in its weights, at least one for each four bytes of them. A file that can't be counted
 without running code that it brings along (pickles, HDF5, ONNX), and what lies in other files (code, a report, a
@@ -14,7 +14,7 @@ import numpy as np
 
 from earmark.submissions import counting
 from earmark.submissions.binds import Bind
-from earmark.submissions.errors import SubmissionError
+from earmark.submissions.errors import OurFault, SubmissionError
 from earmark.submissions.folder import Submission, checked_files
 from earmark.submissions.limits import Limits
 from earmark.submissions.sandbox import Isolation
@@ -25,10 +25,20 @@ BYTES_EACH = 4
 FILES_AT_ONCE = 500
 
 
-def check_parameters(submission: Submission, limits: Limits, isolation: Isolation) -> None:
-    """Raise SubmissionError ("too large") where a kept submission has more parameters than are allowed."""
-    if limits.parameters is None:
-        return
+def check_parameters(submission: Submission, limits: Limits, isolation: Isolation) -> int | None:
+    """How many parameters a kept submission has; None where nobody limits them and they can't be counted.
+
+    Raises SubmissionError ("too large") where it has more than are allowed.
+    """
+    try:
+        return _within(submission, limits, isolation)
+    except (SubmissionError, OurFault):
+        if limits.parameters is None:
+            return None
+        raise
+
+
+def _within(submission: Submission, limits: Limits, isolation: Isolation) -> int:
     files = checked_files(submission.path, max_bytes=submission.bytes)
     names = [str(file.relative_to(submission.path)) for file in files]
     sizes = np.array([file.stat().st_size for file in files])
@@ -36,7 +46,7 @@ def check_parameters(submission: Submission, limits: Limits, isolation: Isolatio
     each = np.maximum(numbers, taken // BYTES_EACH)
     other = np.maximum(0, sizes - taken) + [len(name.encode()) for name in names]
     total = int(each.sum() + max(0, other.sum() - FREE_BYTES) // BYTES_EACH)
-    if total > limits.parameters:
+    if limits.parameters is not None and total > limits.parameters:
         largest = int(np.argmax(each + other // BYTES_EACH))
         raise SubmissionError(
             "too large",
@@ -44,6 +54,7 @@ def check_parameters(submission: Submission, limits: Limits, isolation: Isolatio
             "numbers in .safetensors, .npz, .npy and state_dicts (.pt), an optimizer's state too; any other "
             "file counts as a parameter for each 4 bytes beyond 1 MiB of them.",
         )
+    return total
 
 
 def _counted(
@@ -57,6 +68,7 @@ def _counted(
     with tempfile.TemporaryDirectory(prefix="earmark-count-") as folder:
         Path(folder, "predict.py").write_text(Path(counting.__file__).read_text(encoding="utf-8"))
         Path(folder).chmod(0o755)
+        where = str(counting.WEIGHTS if isolation == "bubblewrap" else submission.path)
         with Session(
             Path(folder),
             limits=replace(limits, clip_seconds=limits.startup_seconds),
@@ -65,7 +77,8 @@ def _counted(
         ) as session:
             for start in range(0, len(asked), FILES_AT_ONCE):
                 part = asked[start : start + FILES_AT_ONCE]
-                [reply] = session.predict([{"names": [names[i] for i in part]}], [found[part]])
+                request = {"folder": where, "names": [names[i] for i in part]}
+                [reply] = session.predict([request], [found[part]])
                 if not isinstance(reply.prediction, np.ndarray):  # only the files differ between submissions
                     said = f"while its parameters were counted: {reply.message}"
                     raise SubmissionError(reply.verdict or "", said)

@@ -47,7 +47,7 @@ class Worker:
         self._watch = MemoryWatch(watched, seal.limits.memory_bytes, self._launched.kill, self._launched.root)
         self._watch.start()
         gpu = gpu_named(seal.device)
-        self._gpu_watch = gpu and GpuWatch(gpu, seal.limits.gpu_memory_bytes, self._launched.kill)
+        self._gpu_watch = GpuWatch(gpu, seal.limits.gpu_memory_bytes, self._launched.kill) if gpu else None
         if self._gpu_watch:
             self._gpu_watch.start()
 
@@ -60,6 +60,11 @@ class Worker:
     def peak_memory_bytes(self) -> int:
         """The most memory the worker and its children were seen to use."""
         return self._watch.peak
+
+    @property
+    def peak_gpu_bytes(self) -> int | None:
+        """The most of the GPU's memory in use beyond what was before; None without one, or where none tells."""
+        return None if self._gpu_watch is None or self._gpu_watch.before is None else self._gpu_watch.peak
 
     def exchange(self, request: dict[str, Any] | None, *, seconds: float, max_body: int) -> dict[str, Any]:
         """Send a request, if any, and receive one reply whose arrays take at most `max_body` bytes.

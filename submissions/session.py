@@ -88,6 +88,7 @@ class Session(AbstractContextManager["Session"]):
         self._gpu_used = None if self._gpu is None else self._gpu.used_bytes()
         self._worker: Worker | None = None
         self._peak = 0
+        self._gpu_peaks: list[int | None] = []
         self._deaths = 0
         self._answered = False
         self._last_death: SubmissionError | None = None
@@ -115,6 +116,12 @@ class Session(AbstractContextManager["Session"]):
     def peak_memory_bytes(self) -> int:
         """The most memory, as proportional set size, that the worker and its children were seen to use."""
         return max(self._peak, self._worker.peak_memory_bytes if self._worker else 0)
+
+    @property
+    def peak_gpu_bytes(self) -> int | None:
+        """The most of the GPU's memory in use beyond what was before; None without one, or where none tells."""
+        seen = [*self._gpu_peaks, self._worker.peak_gpu_bytes if self._worker else None]
+        return max((peak for peak in seen if peak is not None), default=None)
 
     @property
     def printed(self) -> str:
@@ -223,6 +230,7 @@ class Session(AbstractContextManager["Session"]):
         if self._worker is not None:
             self._worker.close()
             self._peak = max(self._peak, self._worker.peak_memory_bytes)
+            self._gpu_peaks.append(self._worker.peak_gpu_bytes)
             self._worker = None
 
 

@@ -131,6 +131,19 @@ def test_the_watch_ends_a_run_that_takes_more_of_the_gpu_than_its_share(used):
     assert (watch.over, watch.peak, killed) == (True, 4 << 30, [True])
 
 
+@pytest.mark.system("bubblewrap")
+def test_a_session_tells_the_most_that_its_workers_took_of_the_gpu(used, monkeypatch, tmp_path):
+    monkeypatch.setattr(Gpu, "nodes", lambda self: ["/dev/null"])
+    (tmp_path / "predict.py").write_text("import time\ndef predict(): time.sleep(0.7); return 1 / 0")
+    used[:] = [0, 0, 0, 1 << 30, 3 << 30, 2 << 30, 0]  # before the session, before its worker, as it runs
+    with Session(tmp_path, limits=Limits(), device="cuda:0") as session:
+        while len(used) > 1:
+            session.predict([{}], [np.zeros(1, np.float32)])
+    assert session.peak_gpu_bytes == 3 << 30
+    with Session(tmp_path, limits=Limits()) as session:
+        assert session.peak_gpu_bytes is None
+
+
 def test_a_machine_without_the_drivers_library_tells_nothing_and_computes_nothing():
     if Path("/dev/nvidiactl").exists():
         pytest.skip("this machine has an NVIDIA GPU")

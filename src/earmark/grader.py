@@ -5,8 +5,6 @@ comes, so that memory does not grow with the split. The run's row is there befor
 scores and final state arrive in one transaction after the predictions' file has its name.
 """
 
-import importlib.metadata
-import platform
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -22,6 +20,7 @@ from earmark.clip import Split
 from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError
 from earmark.leaderboard.records import NewRun, OutcomeRecord, RunRecord
 from earmark.leaderboard.store import Store
+from earmark.machine import described, packages
 from earmark.predictions import SHUFFLED, PredictionWriter
 from earmark.scores import Item, read_items, score_item, score_run, scorer_hash, shuffled_inputs
 from earmark.submissions.folder import DECLARATION, Submission, check_origin
@@ -35,7 +34,6 @@ from earmark.task import Task
 
 BATCH_CLIPS = 32
 BATCH_BYTES = 16 << 20
-PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "torchaudio", "librosa", "mir_eval")
 
 Progress = Callable[[int, int], None]
 """Told (clips done, clips in all) as a run goes on."""
@@ -74,12 +72,12 @@ class Grader:
         try:
             submission = replace(take_in(folder, self.kept, max_bytes=limits.folder_bytes), name=name)
             check_origin(submission, limits)
-            check_parameters(submission, limits, self.isolation)
+            parameters = check_parameters(submission, limits, self.isolation)
         except SubmissionError as error:
             run_id = self.store.begin(self._new_run(name))
             return self._failed(run_id, error)
         run_id = self.store.begin(self._new_run(submission.name, submission))
-        tally = Tally(notes=dict.fromkeys(self.split.notes))
+        tally = Tally(notes=dict.fromkeys(self.split.notes), parameters=parameters)
         if submission.task not in (None, self.task_name):
             tally.notes[f"Its {DECLARATION} says task: {submission.task}; graded for {self.task_name}."] = (
                 None
@@ -137,8 +135,8 @@ class Grader:
             code_hash=submission.code_hash if submission else "",
             weights_hash=submission.weights_hash if submission else "",
             submission_hash=content_hash(submission) if submission else "",
-            packages={name: importlib.metadata.version(name) for name in PACKAGES},
-            machine={"system": platform.platform(), "python": platform.python_version()},
+            packages=packages(),
+            machine=described(self.device),
         )
 
     def _ask(self, run_id: str, submission: Submission, tally: Tally, progress: Progress) -> None:
@@ -178,13 +176,14 @@ class Grader:
                 ]
                 for reply in zip(batch, session.predict(inputs, blanks), shuffled, strict=True):
                     self._take(*reply, tally, writer)
+                for each in inputs:
+                    tally.add_audio(each)
                 asked += len(batch)
                 progress(asked, len(self.split.clips))
             if session.printed:
                 printed = tally.capped(session.printed) if self._discreet else session.printed
                 tally.notes[f"It printed: {printed}"] = None
-        tally.seconds += session.seconds
-        tally.peak_memory_bytes = max(tally.peak_memory_bytes or 0, session.peak_memory_bytes)
+        tally.add_cost(session)
         if session.gpu_trouble:
             tally.notes[f"It left the GPU in a state in which {session.gpu_trouble}."] = None
 
@@ -257,8 +256,7 @@ class Grader:
             run_id,
             outcomes=[tally.outcomes[clip.id] for clip in self.split.clips if clip.id in tally.outcomes],
             notes=(*tally.notes, *remarks),
-            seconds=tally.seconds,
-            peak_memory_bytes=tally.peak_memory_bytes,
+            **tally.cost(),
             **said,
         )
         return self.store.run(run_id)

@@ -1,10 +1,12 @@
 """What a run has so far, and how much of its code's words is passed on."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
+from earmark.clip import Inputs
 from earmark.errors import EarmarkError, InstructorError, SubmissionError
 from earmark.leaderboard.records import OutcomeRecord
-from earmark.submissions.session import Reply
+from earmark.submissions.session import Reply, Session
 from earmark.task import ClipScores
 
 MESSAGES_TOLD = 3
@@ -21,8 +23,32 @@ class Tally:
     waiting: dict[str, Reply] = field(default_factory=dict)
     """The first of two replies to a clip, by its id."""
     told: set[str] = field(default_factory=set)
+    parameters: int | None = None
+    isolation: str = ""
+    """What kept its workers apart, in exact words; empty until one has started."""
     seconds: float = 0.0
+    audio_seconds: float | None = None
+    """Of the inputs that its workers were asked about; None where they are no audio."""
     peak_memory_bytes: int | None = None
+    peak_gpu_bytes: int | None = None
+
+    def add_cost(self, session: Session) -> None:
+        """Count what a session took that has ended."""
+        self.isolation = session.isolation
+        self.seconds += session.seconds
+        self.peak_memory_bytes = max(self.peak_memory_bytes or 0, session.peak_memory_bytes)
+        if session.peak_gpu_bytes is not None:
+            self.peak_gpu_bytes = max(self.peak_gpu_bytes or 0, session.peak_gpu_bytes)
+
+    def add_audio(self, inputs: Inputs) -> None:
+        """Count how long the audio of a clip's inputs is, where they are audio: `audio` and `sr`."""
+        if "audio" in inputs:
+            self.audio_seconds = (self.audio_seconds or 0.0) + len(inputs["audio"]) / inputs["sr"]
+
+    def cost(self) -> dict[str, Any]:
+        """What the store keeps of all that, by its names."""
+        names = ("parameters", "isolation", "seconds", "audio_seconds", "peak_memory_bytes", "peak_gpu_bytes")
+        return {name: getattr(self, name) for name in names}
 
     def capped(self, message: str) -> str:
         """A message of a run on a hidden split: few and short, since code can tell in it what it heard."""
