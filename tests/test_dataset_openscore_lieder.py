@@ -1,10 +1,14 @@
 """OpenScore Lieder and any folder of MusicXML: a folder in the published layout, made-up songs; conversion."""
 
+import gzip
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.sax.saxutils import escape
 
+import numpy as np
 import pytest
 import scores
 
@@ -209,3 +213,20 @@ def test_the_test_splits_digest_does_not_depend_on_the_train_split(lieder):
     scores.write_score(lieder / f"{clip.id}.mxl", scores.made_up_song("new"))
     after = {name: open_split(TASK, name, data=str(lieder)).digest for name in PARTS}
     assert [name for name in PARTS if before[name] != after[name]] == ["train"]
+
+
+@pytest.mark.real
+def test_songs_of_the_corpus_come_back_as_they_were_read_from_it(real, tmp_path, monkeypatch):
+    monkeypatch.setattr(scores, "DIVISIONS", 10_000)  # the file has four decimals
+    with gzip.open(real / "lyrics_melody" / "lieder.jsonl.gz", "rt", encoding="utf-8") as lines:
+        corpus = [json.loads(line) for line in lines][::20]
+    for song in corpus:
+        notes = [(escape(note[0]), *note[1:]) for note in song["notes"]]
+        scores.write_score((tmp_path / song["source_path"]).with_suffix(".mxl"), notes)
+    split = open_split(TASK, "all", data=str(tmp_path))
+    assert recognised(tmp_path) == "openscore_lieder"
+    melodies = {Path(clip.id).name: split.targets[clip.id]() for clip in split.clips}
+    assert len(melodies) == len(corpus)
+    theirs = open_split(TASK, "all", data=str(real / "lyrics_melody"))
+    for name, melody in melodies.items():
+        np.testing.assert_array_equal(melody, theirs.targets[f"lieder-{name}"]())
