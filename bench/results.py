@@ -10,7 +10,7 @@ from pathlib import Path
 FILE = Path(__file__).parent / "RESULTS.md"
 PACKAGES = (
     *("numpy", "scipy", "scikit-learn", "torch", "librosa", "mir_eval", "museval"),
-    *("sed_eval", "torchmetrics", "fast_bss_eval"),
+    *("sed_eval", "torchmetrics", "fast_bss_eval", "soundfile", "torchaudio", "torchcodec", "mirdata"),
 )
 HEAD = "# What the benches measured\n\nRatios of one run on one machine: `make bench` writes them anew.\n"
 
