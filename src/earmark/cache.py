@@ -139,7 +139,8 @@ class _Plan:
 
     def key(self, segments: Sequence[Segment]) -> str:
         """The name of the file: the hash of all that its values follow from. Raises OSError."""
-        paths = sorted({segment.path for segment, n in zip(segments, self.capacities, strict=True) if n})
+        paths = [segment.path for segment, n in zip(segments, self.capacities, strict=True) if n]
+        paths = list(dict.fromkeys(paths))
         hashes = dict(zip(paths, content.sha256(paths), strict=True))
         sha = hashlib.sha256(f"{LAYOUT} {self.dtype} {_decoder()}".encode())
         sha.update(self.capacities.tobytes())
@@ -169,7 +170,7 @@ class _Header:
 
 
 def _plan(segments: Sequence[Segment]) -> _Plan:
-    paths = sorted({segment.path for segment in segments})
+    paths = list(dict.fromkeys(segment.path for segment in segments))
     stamps = {path: content.stamp(path) for path in paths}
     found = content.remembered("header", paths, _header)
     headers = {path: _Header(*HEADER.unpack(header)) for path, header in zip(paths, found, strict=True)}
