@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from earmark import course, scoring
 from earmark.clip import Answer, Clip, Inputs, Split
@@ -15,7 +16,7 @@ from earmark.leaderboard.records import ScoreRecord
 from earmark.scoring.intervals import centred, draw_weights, interval, intervals, point
 from earmark.shelf import load_shelf, load_task
 from earmark.splits import open_split
-from earmark.task import ClipScores, Names, Task
+from earmark.task import ClipScores, Measured, Names, Task
 
 ENOUGH_GROUPS = 20
 FEW_GROUPS = "The split has only {} groups of clips: its intervals are too narrow."
@@ -72,15 +73,10 @@ def score_run(
     draw that they are.
     """
     task = load_task(task_name)
-    weights = draw_weights([clip.group for clip in clips])
-    draws = task.headline.measure(scores, weights)
-    draws = np.where(np.isfinite(draws), draws, task.headline.floor)
+    draws, metrics = measure(task_name, split, clips, scores)
     replicates = centred(draws[1:], draws[0])
     headline = task.headline.metric
     low, high = np.clip(interval(replicates), headline.lowest, headline.highest).tolist()
-    metrics = task.summarise(scores, split.names, weights)
-    if task.against_training and (training := training_targets(task_name, split.data)):
-        metrics |= task.against_training(scores, training, weights)
     score = ScoreRecord(
         scorer_hash=scorer_hash(task_name),
         name=headline.name,
@@ -96,6 +92,23 @@ def score_run(
     )
     few = [FEW_GROUPS.format(n)] if (n := len({clip.group for clip in clips})) < ENOUGH_GROUPS else []
     return score, [*few, *task.remarks(score.metrics, score.intervals)]
+
+
+def measure(
+    task_name: str, split: Split, clips: Sequence[Clip], scores: Sequence[ClipScores]
+) -> tuple[NDArray[np.float64], Measured]:
+    """The headline, float64 (1 + n_draws,) and finite, and the also-reported metrics of all clips.
+
+    Each is first of the clips as they are, then of each draw of their groups; two runs on the same clips have
+    the same draws.
+    """
+    task = load_task(task_name)
+    weights = draw_weights([clip.group for clip in clips])
+    draws = task.headline.measure(scores, weights)
+    metrics = task.summarise(scores, split.names, weights)
+    if task.against_training and (training := training_targets(task_name, split.data)):
+        metrics |= task.against_training(scores, training, weights)
+    return np.where(np.isfinite(draws), draws, task.headline.floor), metrics
 
 
 @functools.lru_cache(maxsize=1)
