@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from earmark import course
+from earmark.bars import progress_bar
 from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError
 from earmark.grader import Grader
 from earmark.leaderboard.records import RunRecord
@@ -140,7 +140,7 @@ class Batch:
         run = self._graded_before(folder, grader) if self.reuse else None
         fault = ""
         if run is None:
-            with self._progress() as progress:
+            with progress_bar(self.console) as progress:
                 label = escape(f"{task}/{folder.resolve().name}")
                 bar = progress.add_task(label, total=len(grader.split.clips))
                 try:
@@ -160,7 +160,7 @@ class Batch:
         work = [(task, part) for task in tasks for part in EMBEDDED]
         # Spawned, not forked: a forked child would inherit locks of libraries that have threads.
         with (
-            self._progress() as progress,
+            progress_bar(self.console) as progress,
             ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool,
         ):
             bar = progress.add_task("rendering", total=len(work))
@@ -211,15 +211,4 @@ class Batch:
         wanted = (submission.code_hash, submission.weights_hash, self.isolation != "none", submission.name)
         return grader.scored_before(
             lambda run: (run.code_hash, run.weights_hash, run.sealed, run.submission) == wanted
-        )
-
-    def _progress(self) -> Progress:
-        return Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal or bool(os.environ.get("CI")),
         )
