@@ -17,7 +17,7 @@ Record = TypeVar("Record")
 
 RUN_OUTLINE = (
     *("id", "task", "submission", "team", "data", "split", "split_digest", "sealed", "hidden", "reference"),
-    *("state", "submission_hash", "rerun_of", "created"),
+    *("seed", "state", "submission_hash", "rerun_of", "created"),
 )
 SCORE_OUTLINE = ("scorer_hash", "name", "unit", "value", "low", "high")
 
@@ -73,8 +73,9 @@ def read_replicates(
 
 def read_outcomes(connection: Connection, run_id: str) -> list[OutcomeRecord]:
     """The outcomes of a run, in order of clip id."""
-    query = select(*_columns(Outcome, OUTCOME)).where(Outcome.run_id == run_id).order_by(Outcome.clip_id)
-    return [_record(OutcomeRecord, OUTCOME, row) for row in connection.execute(query)]
+    query = select(*_columns(Outcome, OUTCOME)).where(Outcome.run_id == run_id)
+    found = [_record(OutcomeRecord, OUTCOME, row) for row in connection.execute(query)]
+    return sorted(found, key=lambda outcome: outcome.clip_id)  # PostgreSQL would sort as its locale does
 
 
 def _newest_scores(filters: Filters, parts: Collection[Part], columns: Sequence[str]) -> Select[Any]:

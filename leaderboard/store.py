@@ -150,14 +150,16 @@ class Store:
         """
         check_score(score)
         with self._sessions.begin() as session:
+            # It changes nothing but locks the run, so that of two that score it again at once one waits.
+            scored = update(Run).where(Run.id == run_id, Run.state == "scored").values(state="scored")
+            if session.execute(scored.returning(Run.id)).first() is None:
+                raise _wrong_state(session, run_id, "scored")
             # Scoring again by a scorer that was used before makes its score the newest.
             session.execute(
                 delete(Score).where(
                     Score.run_id == run_id, Score.scorer_hash == score.scorer_hash, Score.part == score.part
                 )
             )
-            if session.execute(select(Run.state).where(Run.id == run_id)).scalar() != "scored":
-                raise _wrong_state(session, run_id, "scored")
             session.execute(insert(Score).values(**_score_values(run_id, score)))
 
     def run(self, id_or_prefix: str) -> RunRecord:
@@ -234,7 +236,7 @@ class Store:
 
 
 def _score_values(run_id: str, score: ScoreRecord) -> dict[str, Any]:
-    values = {item.name: getattr(score, item.name) for item in fields(score) if item.name != "rounded"}
+    values = {item.name: getattr(score, item.name) for item in fields(score)}
     return values | {"run_id": run_id, "created": clock.now()}
 
 

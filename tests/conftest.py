@@ -1,6 +1,7 @@
 """What every test may ask for, and the rule for tests that need a system package."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from servers import new_database, postgresql, search_path
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
-COMMANDS = {"bubblewrap": "bwrap", "ffmpeg": "ffmpeg", "chromium": "chromium"}
+COMMANDS = {"bubblewrap": "bwrap", "ffmpeg": "ffmpeg", "chromium": "chromium", "postgresql": "postgres"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("system"):
         package = mark.args[0]
-        if shutil.which(COMMANDS[package]) is None:
+        if shutil.which(COMMANDS[package], path=search_path()) is None:
             message = f"needs the system package {package}: apt-get install {package}"
             if os.environ.get("EARMARK_TEST_ALL") == "1":
                 pytest.fail(message)
@@ -37,6 +39,23 @@ def shared_course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EARMARK_COURSE", str(tmp_path_factory.mktemp("shared-course")))
         yield
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    with postgresql() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system("postgresql"))])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, of each kind that earmark keeps runs in."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/new folder/runs.db"
+        return
+    name = f"of_test_{secrets.token_hex(6)}"
+    with new_database(request.getfixturevalue("postgresql_server"), name) as database:
+        yield database
 
 
 @pytest.fixture(autouse=True)

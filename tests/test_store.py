@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.exc import StatementError
+from sqlalchemy import MetaData, Table, create_engine, insert, inspect, text
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from earmark.leaderboard import migrations
 from earmark.leaderboard.engine import open_engine
-from earmark.leaderboard.models import Base
+from earmark.leaderboard.models import Base, Outcome
 from earmark.leaderboard.records import NewRun, OutcomeRecord, ScoreRecord
+from earmark.leaderboard.rows import RUN_OUTLINE
 from earmark.leaderboard.store import STOPPED, Store
 
 NEW = NewRun(
@@ -59,11 +61,6 @@ OUTCOMES = (
     OutcomeRecord(clip_id="a", group="g1", state="ok", seconds=0.1, score=0.7),
     OutcomeRecord(clip_id="b", group="g2", state="failed", verdict="crashed", message="boom"),
 )
-
-
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/new folder/runs.db"
 
 
 @pytest.fixture
@@ -168,7 +165,7 @@ def test_what_is_not_finite_cannot_get_in(store, change):
 
 def test_a_failed_transaction_leaves_nothing(store):
     run_id = store.begin(NEW)
-    with pytest.raises(StatementError, match="not JSON serializable"):
+    with pytest.raises((StatementError, TypeError), match="not JSON serializable"):
         store.finish(run_id, state="scored", outcomes=OUTCOMES, score=replace(SCORE, metrics={"x": object()}))
     assert (store.run(run_id).state, store.outcomes(run_id)) == ("running", [])
 
@@ -236,6 +233,68 @@ def test_filters(store):
     assert [run.id for run in store.runs(split_digest="d1", states=["failed"])] == []
 
 
+def test_an_outline_is_the_run_without_what_is_long(store):
+    run_id = store.begin(NEW)
+    store.finish(run_id, state="scored", score=SCORE, parts=[PUBLIC], notes=["long"], **COST)
+    store.add_score(run_id, replace(SCORE, scorer_hash="s2", value=0.7))
+    scored(store, task="melody_generation")
+    failed = store.begin(replace(NEW, submission="lstm"))
+    store.finish(failed, state="failed", verdict="crashed", outcomes=OUTCOMES)
+    running = store.begin(NEW)
+    outlines = store.outlines(task="audio_tagging")
+    assert [run.id for run in outlines] == [running, failed, run_id]
+    for outline in outlines:
+        run = store.run(outline.id)
+        for name in RUN_OUTLINE:
+            assert getattr(outline, name) == getattr(run, name), name
+    assert [run.score for run in outlines[:2]] == [None, None]
+    outline = outlines[-1]
+    shown = (outline.score.value, outline.score.scorer_hash, outline.parts["public"].value)
+    assert shown == (0.7, "s2", 0.6)
+    assert (outline.score.replicates.size, outline.score.metrics, outline.packages) == (0, {}, {})
+    [only_public] = [run for run in store.outlines(parts=["public"]) if run.id == run_id]
+    assert (only_public.score, list(only_public.parts)) == (None, ["public"])
+    assert len(store.outlines()) == 4
+
+
+def test_runs_by_id_with_some_parts(store):
+    first, second, third = (store.begin(NEW) for _ in range(3))
+    for run_id in (first, second, third):
+        store.finish(run_id, state="scored", score=SCORE, parts=[PUBLIC, PRIVATE])
+    found = store.runs(ids=[first, third, "ffff"], parts=["whole", "private"])
+    assert [run.id for run in found] == [third, first]
+    assert [list(run.parts) for run in found] == [["private"]] * 2
+    assert store.runs(ids=[]) == []
+    replicates = store.replicates([first], "public")
+    assert list(replicates) == [first]
+    np.testing.assert_array_equal(replicates[first], PUBLIC.replicates)
+
+
+def test_texts_and_numbers_that_databases_dislike(store):
+    nasty = "\x00\ud800 'quoted\" %s \\u0000 \U0001f3b5" + "long " * 200_000
+    kept = nasty.replace("\x00", "\ufffd").replace("\ud800", "\ufffd")
+    run_id = store.begin(replace(NEW, submission=nasty, machine={nasty: [nasty, 10**30, 5e-324]}))
+    outcomes = [replace(OUTCOMES[1], clip_id="\x00'", message=nasty)]
+    score = replace(SCORE, metrics={"a\x00": {"\ud800": -0.0}, "n": 2**70, "tiny": 5e-324})
+    counts = {"parameters": 2**62, "peak_memory_bytes": 2**62, "seconds": 1e308}
+    store.finish(run_id, state="scored", score=score, outcomes=outcomes, notes=[nasty], **counts)
+    run = store.run(run_id)
+    assert (run.submission, run.notes, run.machine) == (kept, (kept,), {kept: [kept, 10**30, 5e-324]})
+    assert run.score.metrics == {"a\ufffd": {"\ufffd": -0.0}, "n": 2**70, "tiny": 5e-324}
+    assert [(outcome.clip_id, outcome.message) for outcome in store.outcomes(run_id)] == [("\ufffd'", kept)]
+    assert {name: getattr(run, name) for name in counts} == counts
+    assert [found.id for found in store.runs(submission=kept)] == [run_id]
+
+
+def test_two_that_score_again_at_once_both_succeed(store):
+    run_id = scored(store)
+    again = [replace(SCORE, scorer_hash="s2", value=value) for value in (0.1, 0.2, 0.3, 0.4)]
+    with ThreadPoolExecutor(len(again)) as pool:
+        for done in [pool.submit(store.add_score, run_id, score) for score in again for _ in range(5)]:
+            done.result()
+    assert [score.scorer_hash for score in store.scores(run_id)] == ["s2", "s1"]
+
+
 def test_names_cannot_rewrite_a_terminal(store):
     run_id = store.begin(
         replace(
@@ -251,8 +310,16 @@ def test_names_cannot_rewrite_a_terminal(store):
     assert store.run(run_id).reason == "line 1\n\tline 2: naïve 音楽"
 
 
-def test_foreign_keys_hold(url, store):
+def test_foreign_keys_hold(url):
     engine = open_engine(url)
+    outcome = {"run_id": "ffff", "clip_id": "a", "group": "g", "state": "ok", "verdict": "", "message": ""}
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"), engine.begin() as connection:
+        connection.execute(insert(Outcome).values(**outcome, seconds=0.0))
+    engine.dispose()
+
+
+def test_sqlite_writes_ahead_and_waits(tmp_path):
+    engine = open_engine(f"sqlite:///{tmp_path}/runs.db")
     with engine.connect() as connection:
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
@@ -283,6 +350,37 @@ def test_head_is_the_newest_version():
     config = Config()
     config.set_main_option("script_location", "earmark.leaderboard:migrations")
     assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
+
+
+def test_runs_of_before_stay_with_defaults(url, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "HEAD", "v0002")
+        engine = open_engine(url)
+    now = datetime.now(UTC)
+    run = dict.fromkeys(("title", "team", "verdict", "reason", "device", "code_hash", "weights_hash"), "old")
+    run |= {"id": "abc111111111", "task": "t", "submission": "cnn", "data": "d", "split": "test"}
+    run |= {"split_digest": "x", "state": "scored", "owner": "host:1:1", "created": now, "seconds": 2.5}
+    run |= dict.fromkeys(("rendered", "hidden", "sealed", "reference"), True) | {"authors": ["Ada"]}
+    run |= {"notes": [], "packages": {}, "machine": {}, "clips_ok": 3, "clips_failed": 0}
+    score = {"run_id": run["id"], "name": "map", "unit": "", "value": 0.5, "low": 0.4, "high": 0.6}
+    score |= {"metrics": {"auc": 0.9}, "intervals": {}, "created": now}
+    score |= {"replicates": SCORE.replicates.tobytes()}
+    scores = [{**score, "scorer_hash": "s0", "value": 0.3}, {**score, "scorer_hash": "s1"}]
+    with engine.begin() as connection:
+        for name, rows in (("runs", [run]), ("scores", scores)):
+            table = Table(name, MetaData(), autoload_with=connection)
+            connection.execute(table.insert(), rows)
+    engine.dispose()
+    with Store(url) as store:
+        [old] = store.runs()
+        assert (old.authors, old.seconds, old.score.value) == (("Ada",), 2.5, 0.5)
+        np.testing.assert_array_equal(old.score.replicates, SCORE.replicates)
+        assert (old.isolation, old.submission_hash, old.rerun_of, old.parameters) == ("", "", None, None)
+        assert (old.score.part, old.parts) == ("whole", {})
+        store.add_score(old.id, PUBLIC)
+        assert [(score.part, score.scorer_hash) for score in store.scores(old.id)] == [
+            *(("public", "s1"), ("whole", "s1"), ("whole", "s0")),
+        ]
 
 
 def test_a_database_of_a_newer_earmark_is_refused(url):

@@ -43,11 +43,6 @@ with Store(url) as store:
 """
 
 
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/runs.db"
-
-
 def start_writer(
     url: str, name: str, *, runs: int, clips: int, die_after: int = 0
 ) -> "subprocess.Popen[str]":
