@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from earmark.leaderboard.records import ScoreRecord
 
@@ -10,17 +10,38 @@ Number = float | None
 """None where a metric is undefined."""
 
 
+class Rounded(float):
+    """A number rounded to its uncertainty, which is written with the decimals that it has."""
+
+    decimals: int
+
+    def __new__(cls, value: float, decimals: int = 0) -> Self:
+        """`value` rounded to that many decimals; below zero to tens or hundreds."""
+        number = super().__new__(cls, round(value, decimals) + 0.0)  # + 0.0: nothing is written -0
+        number.decimals = max(0, decimals)
+        return number
+
+
+def round_all(values: Iterable[float], interval: Sequence[float]) -> list[Rounded]:
+    """Values rounded to the place of the first digit of half the interval; without width, to one digit of it."""
+    half = (interval[1] - interval[0]) / 2 or abs(interval[0])
+    place = int(f"{half:.0e}".split("e")[1]) if half else 0
+    return [Rounded(value, -place) for value in values]
+
+
 def number(value: Number) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    """A number with three decimals; a rounded one with its own."""
+    return "–" if value is None else f"{value:.{getattr(value, 'decimals', 3)}f}"
 
 
 def interval(score: ScoreRecord) -> str:
-    return f"{score.value:.3f} {ends((score.low, score.high))}"
+    """A score and its interval, such as `0.441 [0.309, 0.570]`."""
+    return f"{number(score.value)} {ends((score.low, score.high))}"
 
 
 def ends(interval: Sequence[float]) -> str:
     """Both ends of an interval."""
-    return f"[{interval[0]:.3f}, {interval[1]:.3f}]"
+    return f"[{number(interval[0])}, {number(interval[1])}]"
 
 
 def duration(seconds: float) -> str:

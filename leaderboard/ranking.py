@@ -1,48 +1,60 @@
-"""Boards: the runs on one split, ranked only as far as they can be told apart.
-
-Source of the rank interval: Goldstein and Spiegelhalter, "League tables and their limitations", JRSS A 159
-(1996), on why a rank needs an interval; it counts paired bootstrap comparisons (Efron and Tibshirani, "An
-Introduction to the Bootstrap", 1993, ch. 13: percentile interval). Two runs on one split share their draws,
-so that the luck of which songs are in the split cancels in the difference.
-"""
+"""Boards: the runs on one split, ranked only as far as they can be told apart; see `ranks.py` for the rule."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import PurePath
 
-import numpy as np
-from numpy.typing import NDArray
+from earmark.leaderboard import clock, wording
+from earmark.leaderboard.figures import round_all
+from earmark.leaderboard.ladder import Entry
+from earmark.leaderboard.marks import RENDERED, duplicates, marks_of
+from earmark.leaderboard.ranks import rank_intervals
+from earmark.leaderboard.records import FINAL_STATES, Part, RunRecord, ScoreRecord
+from earmark.leaderboard.shown import View, view_of
+from earmark.leaderboard.standing import Given, Source, Standing, ladders, may_rank, stand
+from earmark.leaderboard.terms import FREE, Terms
+from earmark.leaderboard.wording import RULE
 
-from earmark.leaderboard.records import FINAL_STATES, RunRecord, ScoreRecord
-
-RULE = (
-    "Rank 1–3 means that one to three is all that can be said: two runs count as different only if the 95 % "
-    "interval of their paired bootstrap difference on this split excludes 0."
-)
-RENDERED = (
-    "Rendered audio says little about real recordings: an instrument-family classifier trained on the sound "
-    "font scored .25 on recorded notes, under the .43 of always answering the most common class."
-)
-PUBLIC = "This split is public: a submission may have learned its answers."
-SCORERS = "These scores are by different versions of the scorer; rescore all runs to compare them."
-ONE_GROUP = "The split has a single group, so no interval can be drawn and no two runs can be told apart."
+__all__ = ["RENDERED", "RULE", "Board", "Row", "Step", "boards"]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One scored run on a board. A reference has no rank."""
+    """One scored run on a board, as it may be seen. References, unsealed and late runs have no rank."""
 
     run: RunRecord
     score: ScoreRecord
+    """What ranks; on a divided split rounded to its uncertainty."""
     best: int | None = None
     worst: int | None = None
+    public: ScoreRecord | None = None
+    """The public score, once the private one ranks."""
+    marks: tuple[str, ...] = ()
+    """Words of `marks.MARKS`."""
+    runs: int = 1
+    """How often its team ran the very same submission on this split."""
+    spread: tuple[float, float] | None = None
+    """Lowest and highest score of these runs, where there are several."""
 
     @property
     def rank(self) -> str:
         if self.best is None:
             return "–"
         return str(self.best) if self.best == self.worst else f"{self.best}–{self.worst}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A run that scored higher than all before it."""
+
+    run: str
+    """Its id."""
+    submission: str
+    team: str
+    created: datetime
+    value: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,12 @@ class Board:
     unranked: tuple[RunRecord, ...]
     """The newest run of each submission whose newest run failed or errored."""
     caveats: tuple[str, ...]
+    rules: tuple[str, ...]
+    """How it ranks and what it shows, for its reader: the tie rule first."""
+    part: Part = "whole"
+    """The part of the split that ranks."""
+    history: tuple[Step, ...] = ()
+    """How the best score rose, the oldest first; references, unsealed and late runs apart."""
 
     @property
     def name_of_split(self) -> str:
@@ -75,76 +93,47 @@ class Board:
         score = self.rows[0].score
         return f"{score.name} ({score.unit})" if score.unit else score.name
 
+    def without(self, marks: Collection[str]) -> "Board":
+        """The board without the rows that have one of these marks; ranks stay, and a caveat says so."""
+        rows = tuple(row for row in self.rows if not set(row.marks) & set(marks))
+        gone = len(self.rows) - len(rows)
+        caveats = (*self.caveats, *wording.left_out(gone, marks))
+        return replace(self, rows=rows, caveats=caveats)
 
-def boards(runs: Iterable[RunRecord]) -> list[Board]:
-    """One board for each task and split, by task, the split with the newest run first."""
+
+def boards(
+    runs: Iterable[RunRecord],
+    source: Source | None = None,
+    *,
+    terms: Mapping[str, Terms] | None = None,
+    now: datetime | None = None,
+    private: bool = False,
+) -> list[Board]:
+    """One board for each task and split, by task, the split with the newest run first.
+
+    `runs` may be outlines, where `source` reads in full those that are shown. `terms` by task; `now` is the
+    grader's clock where left out; `private`: for staff, who see the private part at once and unrounded.
+    """
     splits: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.created, reverse=True):
         splits[run.task, run.split_digest].append(run)
-    return [_board(members) for _, members in sorted(splits.items(), key=lambda item: item[0][0])]
+    found = []
+    for (task, _), members in sorted(splits.items(), key=lambda item: item[0][0]):
+        view = view_of((terms or {}).get(task, FREE), members[0], now or clock.now(), private=private)
+        found.append(_board(members, source or Given(members), view))
+    return found
 
 
-def candidates(outlines: Iterable[RunRecord]) -> list[str]:
-    """Ids of the runs that a board may show: of each submission the newest in each state and by each headline.
-
-    These have to be read in full, for replicates and metrics; any other run may go to `boards` in outline.
-    """
-    found: dict[tuple[object, ...], RunRecord] = {}
-    for run in sorted(outlines, key=lambda run: run.created, reverse=True):
-        who = (run.task, run.split_digest, run.submission, run.team, run.reference, run.sealed)
-        headlines = {part: score.name for part, score in run.parts.items()}
-        headline = (run.score and run.score.name, *sorted(headlines.items()))
-        found.setdefault((*who, run.state, run.rerun_of is None, headline), run)
-    return [run.id for run in found.values()]
-
-
-def rank_intervals(replicates: Sequence[NDArray[np.float64]]) -> list[tuple[int, int]]:
-    """The best and the worst rank that each run may have.
-
-    `replicates`: for each run its bootstrap replicates, (n_draws,), equal indices being the same draw. Best
-    is 1 + the number of runs that are significantly better, worst is n − the number it is significantly
-    better than. Runs with different numbers of draws cannot be paired and count as tied; so do all, if no
-    run varies over its draws: then there was but one group to draw from.
-    """
-    count = len(replicates)
-    better = np.zeros((count, count), dtype=bool)
-    if any(np.ptp(run) > 0 for run in replicates):
-        sizes = np.array([run.size for run in replicates])
-        for size in np.unique(sizes):
-            paired = np.flatnonzero(sizes == size).tolist()
-            better[np.ix_(paired, paired)] = _better(np.stack([replicates[i] for i in paired]))
-    best, worst = 1 + better.sum(axis=0), count - better.sum(axis=1)
-    return [(int(low), int(high)) for low, high in zip(best, worst, strict=True)]
-
-
-def _better(replicates: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Of each run, (n_runs, n_draws), whether it is significantly better than each: bool (n_runs, n_runs).
-
-    That is `np.quantile(run - other, 0.025) > 0`, and nearly always the number of draws in which the run is
-    ahead says so: the quantile lies between two differences, and only where these have different signs are
-    they needed themselves.
-    """
-    runs, draws = replicates.shape
-    lower = int(0.025 * (draws - 1))
-    better = np.zeros((runs, runs), dtype=bool)
-    for i, run in enumerate(replicates):
-        # Eight draws a byte: five hundred runs are a quarter of a million pairs.
-        ahead = np.bitwise_count(np.packbits(run > replicates, axis=1)).sum(axis=1, dtype=int)
-        better[i] = draws - ahead <= lower
-        unsure = np.flatnonzero(draws - ahead == lower + 1)
-        if unsure.size:
-            better[i, unsure] = np.quantile(run - replicates[unsure], 0.025, axis=1) > 0
-    return better
-
-
-def _board(runs: Sequence[RunRecord]) -> Board:
+def _board(runs: Sequence[RunRecord], source: Source, view: View) -> Board:
     """The board of one split; `runs` newest first."""
-    scored = [run for run in runs if run.state == "scored" and run.score is not None]
-    headline = scored[0].score.name if scored and scored[0].score else ""
-    comparable = [run for run in scored if run.score is not None and run.score.name == headline]
-    rows = _rows(_newest(comparable, _enters))
-    ended = _newest(runs, lambda run: _enters(run) and run.state in FINAL_STATES)
     newest = runs[0]
+    scored = [run for run in runs if run.state == "scored"]
+    divided = [Entry(run, score) for run in scored if (score := run.score_of(view.part))]
+    comparable = [entry for entry in divided if entry.score.name == divided[0].score.name]
+    standing = _in_full(stand(comparable, source, view), source, view)
+    ranked = [found.entry for found in standing if _ranks(found.entry.run, view)]
+    rows = _rows(standing, ranked, view)
+    failed = _failed(runs, view)
     return Board(
         task=newest.task,
         data=PurePath(newest.data).name or newest.data,
@@ -152,52 +141,82 @@ def _board(runs: Sequence[RunRecord]) -> Board:
         split_digest=newest.split_digest,
         seed=newest.seed,
         rows=rows,
-        unranked=tuple(run for run in ended if run.state != "scored"),
-        caveats=tuple(_caveats(rows, comparable, len(scored) - len(comparable))),
+        unranked=tuple(source.runs(ids=failed, parts=[view.part]) if failed else ()),
+        caveats=wording.caveats(
+            {mark for row in rows for mark in row.marks},
+            [found.entry.score for found in standing],
+            [entry.score for entry in ranked],
+            repeated=any(row.runs > 1 for row in rows),
+            undivided=len(scored) - len(divided),
+            other_headline=len(divided) - len(comparable),
+        ),
+        rules=wording.rules(view) if rows else (),
+        part=view.part,
+        history=_history(comparable, source, view),
     )
 
 
-def _enters(run: RunRecord) -> bool:
-    """Outside the sandbox a submission could have read the targets; a reference is our own code."""
-    return run.sealed or run.reference
+def _ranks(run: RunRecord, view: View) -> bool:
+    return not run.reference and may_rank(run, view.terms)
 
 
-def _newest(runs: Iterable[RunRecord], fits: Callable[[RunRecord], bool]) -> list[RunRecord]:
-    """Of each submission the newest run that fits; `runs` newest first."""
-    found: dict[tuple[str, str, bool], RunRecord] = {}
-    for run in filter(fits, runs):
-        # A reference is earmark's own: a submission that took its name is another one.
-        found.setdefault((run.submission, run.team, run.reference), run)
-    return list(found.values())
+def _failed(runs: Sequence[RunRecord], view: View) -> list[str]:
+    """Ids of the runs that did not score though they are their submission's newest."""
+    ended: dict[tuple[str, str, bool], RunRecord] = {}
+    for run in runs:
+        if run.state in FINAL_STATES and run.rerun_of is None and may_rank(run, view.terms):
+            # A reference is earmark's own: a submission that took its name is another one.
+            ended.setdefault((run.submission, run.team, run.reference), run)
+    return [run.id for run in ended.values() if run.state != "scored"]
 
 
-def _rows(runs: Iterable[RunRecord]) -> tuple[Row, ...]:
-    rows = [Row(run, run.score) for run in runs if run.score is not None]
-    ranked = [row for row in rows if not row.run.reference]
-    intervals = rank_intervals([row.score.replicates for row in ranked])
-    shown = [row for row in rows if row.run.reference]
-    shown += [
-        Row(row.run, row.score, best, worst) for row, (best, worst) in zip(ranked, intervals, strict=True)
+def _in_full(standing: Sequence[Standing], source: Source, view: View) -> list[Standing]:
+    """The same with runs and scores read in full, and with the public score beside the private one."""
+    parts: set[Part] = {view.part} if view.part == "whole" else {view.part, "public"}
+    ids = [found.entry.run.id for found in standing]
+    full = {run.id: run for run in source.runs(ids=ids, parts=parts)} if ids else {}
+    found_scores = {run_id: run.score_of(view.part) for run_id, run in full.items()}
+    return [
+        replace(found, entry=Entry(full[run_id], score))
+        for run_id, found in zip(ids, standing, strict=True)
+        if (score := found_scores[run_id])
     ]
-    return tuple(sorted(shown, key=lambda row: (-row.score.value, row.run.submission, row.run.team)))
 
 
-def _caveats(rows: Sequence[Row], comparable: Iterable[RunRecord], other_headline: int) -> Iterable[str]:
-    if any(row.run.rendered for row in rows):
-        yield RENDERED
-    if any(not row.run.hidden for row in rows):
-        yield PUBLIC
-    unsealed = sum(not _enters(run) for run in comparable)
-    if unsealed:
-        yield f"{_runs(unsealed)} outside the sandbox and did not enter this board."
-    if other_headline:
-        yield f"{_runs(other_headline)} under another headline metric and did not enter this board."
-    if len({row.score.scorer_hash for row in rows}) > 1:
-        yield SCORERS
-    ranked = [row.score.replicates for row in rows if not row.run.reference]
-    if len(ranked) > 1 and not any(np.ptp(replicates) > 0 for replicates in ranked):
-        yield ONE_GROUP
+def _rows(standing: Sequence[Standing], ranked: Sequence[Entry], view: View) -> tuple[Row, ...]:
+    """A row for each run that stands, by falling score."""
+    intervals = rank_intervals([entry.score.replicates for entry in ranked])
+    rank_of = {entry.run.id: rank for entry, rank in zip(ranked, intervals, strict=True)}
+    twins = duplicates(found.entry.run for found in standing if not found.entry.run.reference)
+    rows = []
+    for found in standing:
+        run, score = found.entry
+        seen = view.run(run)
+        best, worst = rank_of.get(run.id, (None, None))
+        rows.append(
+            Row(
+                seen,
+                seen.score or score,
+                best,
+                worst,
+                public=seen.parts.get("public") if view.part == "private" else None,
+                marks=(*marks_of(run, view.terms), *(["duplicate"] if run.id in twins else [])),
+                runs=found.runs,
+                spread=found.spread,
+            )
+        )
+    # By what is shown: an order by hidden digits would tell them.
+    return tuple(sorted(rows, key=lambda row: (-row.score.value, row.run.submission, row.run.team)))
 
 
-def _runs(count: int) -> str:
-    return "1 run was made" if count == 1 else f"{count} runs were made"
+def _history(entries: Sequence[Entry], source: Source, view: View) -> tuple[Step, ...]:
+    """How the best score rose, as far as it was shown; `entries` newest first."""
+    if view.climbs:
+        shown = {entry.run.id for steps in ladders(entries, source, view) for entry in steps}
+        entries = [entry for entry in entries if entry.run.id in shown]
+    steps: list[Step] = []
+    for run, score in reversed(entries):
+        value = round_all([score.value], (score.low, score.high))[0] if view.rounds else score.value
+        if _ranks(run, view) and run.rerun_of is None and (not steps or value > steps[-1].value):
+            steps.append(Step(run.id, run.submission, run.team, run.created, value))
+    return tuple(steps)

@@ -50,8 +50,6 @@ class ScoreRecord:
     """name -> number, None where undefined, dict of numbers a class, or nested lists (a matrix)."""
     intervals: Mapping[str, Any] = field(default_factory=dict)
     """name -> [low, high] of the 95 % interval, None where it is not known, or a dict of these a class."""
-    rounded: bool = False
-    """Whether all its numbers are rounded to their uncertainty, as they may be shown; never stored."""
     replicates: NDArray[np.float64] = field(repr=False, compare=False)
     """Bootstrap replicates of the headline around its value, shape (n_draws,). Two runs on one split used the same
     draws, so that equal indices are paired."""
@@ -129,4 +127,5 @@ class RunRecord(NewRun):
         return self.seconds / self.audio_seconds if self.audio_seconds else None
 
     def score_of(self, part: Part) -> ScoreRecord | None:
+        """Its score on a part of the split; None where it has none."""
         return self.score if part == "whole" else self.parts.get(part)

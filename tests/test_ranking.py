@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from earmark.leaderboard import ranking
+from earmark.leaderboard import marks, wording
 from earmark.leaderboard.exports import as_csv, as_json
-from earmark.leaderboard.ranking import Board, boards, rank_intervals
+from earmark.leaderboard.ranking import Board, boards
+from earmark.leaderboard.ranks import rank_intervals
 from earmark.leaderboard.records import RunRecord, ScoreRecord
 from earmark.leaderboard.terminal import print_board
 
@@ -128,7 +129,7 @@ def test_one_group_tells_nothing_apart():
     ]
     board = only(*still)
     assert ranks(board) == {"good": "1–2", "bad": "1–2"}
-    assert ranking.ONE_GROUP in board.caveats
+    assert wording.ONE_GROUP in board.caveats
 
 
 def test_draws_that_cannot_be_paired_count_as_tied():
@@ -165,7 +166,10 @@ def test_the_newest_scored_run_of_each_submission_and_team_stands():
 
 def test_a_reference_is_shown_in_place_without_a_rank():
     board = only(
-        run("high", 0.7), run("low", 0.1), run("blank", 0.3, reference=True, sealed=False), run("blank", 0.2)
+        run("high", 0.7),
+        run("low", 0.1),
+        run("blank", 0.3, reference=True, sealed=False),
+        run("blank", 0.2, minute=1),
     )
     assert [(row.run.submission, row.rank) for row in board.rows] == [
         ("high", "1"),
@@ -175,11 +179,21 @@ def test_a_reference_is_shown_in_place_without_a_rank():
     ]
 
 
-def test_an_unsealed_run_stays_out_and_is_counted():
-    board = only(run("honest"), run("own", 0.99, sealed=False), failed("own failed", sealed=False))
-    assert ranks(board) == {"honest": "1"}
+def test_an_unsealed_run_is_shown_and_marked_without_a_rank():
+    board = only(
+        run("honest"),
+        run("own", 0.99, sealed=False),
+        run("honest", 0.98, sealed=False, minute=1),  # does not take the place of the sealed one
+        failed("own failed", sealed=False),
+    )
+    assert [(row.run.submission, row.rank, row.marks) for row in board.rows] == [
+        ("own", "–", ("unsealed",)),
+        ("honest", "–", ("unsealed",)),
+        ("honest", "1", ()),
+    ]
     assert board.unranked == ()
-    assert "1 run was made outside the sandbox and did not enter this board." in board.caveats
+    assert marks.MARKS["unsealed"] in board.caveats
+    assert [step.value for step in board.history] == [0.5]
 
 
 def test_a_board_for_each_task_and_split_the_newest_split_first():
@@ -206,13 +220,13 @@ def test_caveats_are_about_what_stands_on_the_board():
         replace(base, score=replace(base.score, scorer_hash="s0")),
         run("rendered", rendered=True),
         run("open", hidden=False),
-        replace(base, submission="other", score=replace(base.score, name="auc")),
+        replace(base, id="other", submission="other", score=replace(base.score, name="auc")),
     )
     assert board.caveats == (
-        ranking.RENDERED,
-        ranking.PUBLIC,
+        marks.RENDERED,
+        marks.PUBLIC,
         "1 run was made under another headline metric and did not enter this board.",
-        ranking.SCORERS,
+        wording.SCORERS,
     )
     assert "other" not in ranks(board)
     assert only(run("plain")).caveats == ()

@@ -6,17 +6,27 @@ from rich.console import Console
 
 from earmark.errors import EarmarkError, InstructorError
 from earmark.leaderboard import terminal
-from earmark.leaderboard.ranking import Board, boards, candidates
-from earmark.leaderboard.records import RunRecord
+from earmark.leaderboard.ranking import Board, boards
+from earmark.leaderboard.records import PARTS, RunRecord
 from earmark.leaderboard.store import Store
-from earmark.shelf import about_task
+from earmark.shelf import about_task, load_terms, names
 
 
-def boards_of(store: Store, *, task: str | None = None, digests: set[str] | None = None) -> list[Board]:
-    """All boards, or those of one task, or those of the splits with these digests."""
-    outlines = store.outlines(task=task)
-    full = {run.id: run for run in store.runs(ids=candidates(outlines))}
-    found = boards(full.get(run.id, run) for run in outlines)
+def boards_of(
+    store: Store,
+    *,
+    task: str | None = None,
+    digests: set[str] | None = None,
+    private: bool = False,
+) -> list[Board]:
+    """All boards, or those of one task, or those of the splits with these digests, under the course's terms.
+
+    `private`: as staff see them, by the private part at once and unrounded.
+    """
+    terms = {name: load_terms(name) for name in ([task] if task else names("tasks"))}
+    divided = any(found.public is not None for found in terms.values())
+    outlines = store.outlines(task=task, parts=PARTS if divided else ("whole",))
+    found = boards(outlines, store, terms=terms, private=private)
     return [board for board in found if digests is None or board.split_digest in digests]
 
 

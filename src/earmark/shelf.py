@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from earmark import course
 from earmark.errors import InstructorError, unknown_name
+from earmark.leaderboard.terms import FREE, Terms
 
 if TYPE_CHECKING:
     from earmark.task import Task
@@ -73,6 +74,16 @@ def load_task(name: str) -> "Task":
     course_file = course.folder() / "course.yaml"
     limits = with_course_limits(task.limits, name, course_file=course_file, tasks=names("tasks"))
     return replace(task, limits=limits)
+
+
+def load_terms(task: str) -> Terms:
+    """The terms of a task's board, as the course's own course.yaml has them."""
+    course_file = course.folder() / "course.yaml"
+    if not course_file.is_file():
+        return FREE
+    from earmark.rules import board_terms  # noqa: PLC0415 - it takes longer than most boards
+
+    return board_terms(task, course_file=course_file, tasks=names("tasks"))
 
 
 def about_task(name: str) -> tuple[str, str]:

@@ -1,0 +1,117 @@
+"""Which of many runs stand on a board: of a submission the newest, or of a team the one that the Ladder shows."""
+
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from earmark.leaderboard.figures import round_all
+from earmark.leaderboard.ladder import Entry, climb, contenders
+from earmark.leaderboard.ranks import Floats
+from earmark.leaderboard.records import Part, RunRecord
+from earmark.leaderboard.shown import View
+from earmark.leaderboard.terms import Terms, entrant
+
+
+class Source(Protocol):
+    """Where runs are read in full that are known in outline; a store is one."""
+
+    def runs(self, *, ids: Collection[str], parts: Collection[Part]) -> list[RunRecord]: ...
+
+    def replicates(self, ids: Collection[str], part: Part) -> dict[str, Floats]: ...
+
+
+class Given:
+    """Runs that are known in full."""
+
+    def __init__(self, runs: Iterable[RunRecord]) -> None:
+        self._runs = {run.id: run for run in runs}
+
+    def runs(self, *, ids: Collection[str], parts: Collection[Part]) -> list[RunRecord]:  # noqa: ARG002 - has all
+        return [self._runs[run_id] for run_id in ids]
+
+    def replicates(self, ids: Collection[str], part: Part) -> dict[str, Floats]:
+        found = {run_id: self._runs[run_id].score_of(part) for run_id in ids}
+        return {run_id: score.replicates for run_id, score in found.items() if score}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run that stands on a board, and how its reruns vary."""
+
+    entry: Entry
+    runs: int
+    """How often its team ran the very same submission."""
+    spread: tuple[float, float] | None
+    """Lowest and highest score of these runs; None for one, and where the Ladder keeps them."""
+
+
+def may_rank(run: RunRecord, terms: Terms) -> bool:
+    """Outside the sandbox it could have read the targets, and a late one had more time than others."""
+    return run.reference or (run.sealed and not terms.ended(run.created))
+
+
+def stand(entries: Sequence[Entry], source: Source, view: View) -> list[Standing]:
+    """The runs that stand on a board; `entries` newest first, each with the score that ranks."""
+    if view.climbs:
+        chosen = [steps[-1] for steps in ladders(entries, source, view)]
+        chosen += newest((entry for entry in entries if entry.run.reference), view)
+    else:
+        chosen = newest(entries, view)
+    repeats: dict[Hashable, list[float]] = defaultdict(list)
+    for entry in entries:
+        repeats[_content(entry)].append(entry.score.value)
+    return [_standing(entry, repeats[_content(entry)], view) for entry in chosen]
+
+
+def newest(entries: Iterable[Entry], view: View) -> list[Entry]:
+    """Of each submission the newest entry; a rerun only where no other content was handed in since."""
+    entries = list(entries)
+    handed_in: dict[Hashable, RunRecord] = {}
+    for run, _ in entries:
+        if run.rerun_of is None:
+            handed_in.setdefault(_who(run, view), run)
+    found: dict[Hashable, Entry] = {}
+    for entry in entries:
+        who, content = _who(entry.run, view), entry.run.submission_hash
+        own = handed_in.get(who)
+        if own is entry.run or (own and content and content == own.submission_hash):
+            found.setdefault(who, entry)
+    return list(found.values())
+
+
+def ladders(entries: Sequence[Entry], source: Source, view: View) -> list[list[Entry]]:
+    """For each team the entries that the Ladder showed after each of its tries, the first try first."""
+    tries: dict[Hashable, list[Entry]] = defaultdict(list)
+    for entry in reversed(entries):
+        public = entry.run.score_of("public")
+        if public and entry.run.rerun_of is None and not entry.run.reference:
+            tries[_who(entry.run, view)].append(Entry(entry.run, public))
+    ids = [run_id for team in tries.values() for run_id in contenders(team)]
+    replicates = source.replicates(ids, "public") if ids else {}
+    scored: Mapping[str, Entry] = {entry.run.id: entry for entry in entries}
+    return [[scored[shown.run.id] for shown in climb(team, replicates)] for team in tries.values()]
+
+
+def _who(run: RunRecord, view: View) -> Hashable:
+    """Whose row a run is: a reference is earmark's own, and a run that can't rank is a row beside one that can."""
+    kind = (run.reference, run.sealed, view.terms.ended(run.created))
+    if view.climbs and not run.reference:
+        return (entrant(run.team, run.submission), *kind)
+    return (run.submission, run.team, *kind)
+
+
+def _content(entry: Entry) -> Hashable:
+    """Equal for runs of the very same submission by the same team, by the same scorer; unknown content is like none."""
+    run = entry.run
+    same = run.submission_hash or run.id
+    return (entrant(run.team, run.submission), same, run.sealed, run.reference, entry.score.scorer_hash)
+
+
+def _standing(entry: Entry, values: Sequence[float], view: View) -> Standing:
+    score = entry.score
+    if len(values) == 1 or (view.climbs and view.part == "public"):
+        return Standing(entry, len(values), None)
+    ends = [min(values), max(values)]
+    low, high = round_all(ends, (score.low, score.high)) if view.rounds else ends
+    return Standing(entry, len(values), (low, high))
