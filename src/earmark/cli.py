@@ -6,7 +6,7 @@ import sys
 import typer
 
 from earmark import __version__
-from earmark.commands import board, data, grade, make
+from earmark.commands import board, compare, data, grade, make
 from earmark.errors import EarmarkError, InstructorError, SubmissionError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ sets.command("make")(data.make)
 for command in (board.tasks, make.new, make.train, grade.check, grade.grade, board.board):
     app.command()(command)
 app.command("show")(board.show)
+app.command()(compare.compare)
 app.command()(grade.rescore)
 app.add_typer(sets, name="data")
 app.command()(grade.demo)
