@@ -1,14 +1,17 @@
 """Several processes on one database, some of them killed: nothing lost, nothing half-written."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
-import pytest
+from chaos import torn
 
 from earmark.leaderboard import owner
+from earmark.leaderboard.records import FINAL_STATES
 from earmark.leaderboard.store import Store
 
 WRITER = """
@@ -95,6 +98,30 @@ def test_a_grader_killed_at_random_loses_no_finished_run(url):
         assert finished
         assert finished <= {run.id for run in runs if run.state == "scored"}
         assert {run.state for run in runs} <= {"scored", "errored"}
+
+
+def test_of_eight_writers_killed_at_random_nothing_is_lost_doubled_or_half_written(url):
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
+    command = [sys.executable, str(Path(__file__).with_name("chaos.py")), url, "6"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=True)
+    said = defaultdict(list, json.loads(done.stdout))
+    assert said["torn"] == []
+    assert sorted(said["exits"])[-2:] == [0, 0]  # the readers
+    assert set(said["exits"][:-2]) == {-signal.SIGKILL}
+    assert min(len(said["scored"]), len(said["exits"])) >= 50
+    with Store(url) as store:
+        last = store.sweep()
+        runs = store.runs()
+        assert [torn(store, run.id) for run in runs] == [None] * len(runs)
+        rescored = {run.id for run in runs if len(store.scores(run.id)) == 4}
+    ended = {state: {run.id for run in runs if run.state == state} for state in FINAL_STATES}
+    assert sum(map(len, ended.values())) == len(runs) == len({run.submission for run in runs})
+    assert set(said["begun"]) <= {run.id for run in runs}
+    assert set(said["scored"]) <= ended["scored"]
+    assert set(said["failed"]) <= ended["failed"]
+    assert set(said["rescored"]) <= rescored
+    assert ended["errored"]
+    assert sorted([*said["swept"], *last]) == sorted(ended["errored"])
 
 
 def test_an_unreaped_process_counts_as_dead():
