@@ -94,13 +94,6 @@ class Metrics:
     by_class: Mapping[str, Mapping[str, Number]]
     matrices: tuple[Matrix, ...]
 
-    def bar(self, metric: str, name: str) -> str:
-        """Length of the bar of a class, such as `"41.5%"`; empty unless the metric runs from 0 to 1."""
-        column = self.by_class[metric]
-        value = column.get(name)
-        drawn = value is not None and all(cell is None or 0 <= cell <= 1 for cell in column.values())
-        return f"{100 * value:.1f}%" if drawn and value is not None else ""
-
     @property
     def classes(self) -> list[str]:
         """Every class that some metric mentions, in the order of first mention."""

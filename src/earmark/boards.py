@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from earmark import course
 from earmark.errors import EarmarkError, InstructorError
 from earmark.leaderboard import terminal
 from earmark.leaderboard.ranking import Board, boards
@@ -11,21 +12,27 @@ from earmark.leaderboard.records import PARTS, RunRecord
 from earmark.leaderboard.store import Store
 from earmark.shelf import about_task, load_terms, names
 
+VALID = "valid"
+"""Name of the validation split, which students have."""
+
 
 def boards_of(
     store: Store,
     *,
     task: str | None = None,
+    split: str | None = None,
     digests: set[str] | None = None,
     private: bool = False,
 ) -> list[Board]:
     """All boards, or those of one task, or those of the splits with these digests, under the course's terms.
 
+    Runs on validation splits are there to be looked at, and have a board only where `split` asks for it.
     `private`: as staff see them, by the private part at once and unrounded.
     """
     terms = {name: load_terms(name) for name in ([task] if task else names("tasks"))}
     divided = any(found.public is not None for found in terms.values())
     outlines = store.outlines(task=task, parts=PARTS if divided else ("whole",))
+    outlines = [run for run in outlines if (run.split == split if split else run.split != VALID)]
     found = boards(outlines, store, terms=terms, private=private)
     return [board for board in found if digests is None or board.split_digest in digests]
 
@@ -41,11 +48,14 @@ def print_boards(found: list[Board]) -> None:
         )
 
 
-def write_site(found: list[Board], folder: Path) -> Path:
+def write_site(store: Store, found: list[Board], folder: Path) -> Path:
     """Write the boards as a static site; returns the path of its first page."""
-    from earmark.leaderboard import pages  # noqa: PLC0415 - its packages take time that other boards need not
+    # Their packages take time that other boards need not.
+    from earmark.leaderboard import pages  # noqa: PLC0415
+    from earmark.worst_and_best import Illustrator  # noqa: PLC0415
 
-    return pages.write_site(found, folder, {board.task: _about(board.task) for board in found})
+    titles = {board.task: _about(board.task) for board in found}
+    return pages.write_site(found, folder, titles, Illustrator(store, course.predictions()).examples)
 
 
 def find_run(store: Store, run: str) -> RunRecord:

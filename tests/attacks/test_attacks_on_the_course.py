@@ -184,8 +184,9 @@ def test_row_17_names_are_only_text_on_the_board(victim, tmp_path, name, kind):
     assert (run.state, run.submission) == ("scored", name)
     found = boards([run])
     pages.write_site(found, tmp_path, {})
-    for page in tmp_path.iterdir():
-        text = page.read_text()
+    own = r'<script (src="(\.\./)?(vega|site)\.js" defer|type="application/json")>'
+    for page in tmp_path.rglob("*.html"):
+        text = re.sub(own, "", page.read_text())
         assert not re.search(r"<(script|img|h1>first)|javascript:[^<]*\"|\shref=\"(http|javascript)", text)
         assert html.escape(name, quote=False) in html.unescape(text).replace("&", "&amp;").replace(
             "<", "&lt;"

@@ -32,6 +32,9 @@ def tasks(
 
 def board(
     task: Annotated[str | None, typer.Argument(help="One task's boards; else all.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Boards of this split; else of all but the validation split.")
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line for each row.")
@@ -50,13 +53,14 @@ def board(
 
     if task is not None:
         about_task(task)  # says so where there is no such task
-    found = boards_of(Store(course.database()), task=task)
+    store = Store(course.database())
+    found = boards_of(store, task=task, split=split)
     if as_csv:
         typer.echo(exports.as_csv(found), nl=False)
     elif as_json:
         typer.echo(exports.as_json(found), nl=False)
     elif html is not None:
-        typer.echo(write_site(found, html))
+        typer.echo(write_site(store, found, html))
     else:
         print_boards(found)
 

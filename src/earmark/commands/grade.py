@@ -135,11 +135,13 @@ def demo(
 ) -> None:
     """Grade every baseline of every task on its hidden split, print the boards, and write them as a site.
 
+    On the validation split too, of which the site lets one hear clips.
+
     Example: [bold]earmark demo[/bold]
     """
     from earmark import course
     from earmark.batch import Batch, device_named
-    from earmark.boards import boards_of, print_boards, write_site
+    from earmark.boards import VALID, boards_of, print_boards, write_site
     from earmark.report import line
     from earmark.shelf import baselines, names
 
@@ -147,9 +149,11 @@ def demo(
     work = [(path, task) for task in names("tasks") for path in baselines(task).values()]
     batch.render(sorted({task for _, task in work}))
     for number, (path, task) in enumerate(work, start=1):
-        result = batch.grade(path, task)
-        batch.console.print(f"{number}/{len(work)} {line(result)}", highlight=False, soft_wrap=True)
+        for split in ("test", VALID):
+            result = batch.grade(path, task, split=split)
+            said = f"{number}/{len(work)} {split} {line(result)}"
+            batch.console.print(said, highlight=False, soft_wrap=True)
     found = boards_of(batch.store, digests=batch.digests)
     print_boards(found)
-    typer.echo(write_site(found, site or course.folder() / "site"))
+    typer.echo(write_site(batch.store, found, site or course.folder() / "site"))
     raise typer.Exit(batch.exit_code)
