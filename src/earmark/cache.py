@@ -172,7 +172,7 @@ class _Header:
 def _plan(segments: Sequence[Segment]) -> _Plan:
     paths = list(dict.fromkeys(segment.path for segment in segments))
     stamps = {path: content.stamp(path) for path in paths}
-    found = content.remembered("header", paths, _header)
+    found = content.remembered(f"header {soundfile.__libsndfile_version__}", paths, _header)
     headers = {path: _Header(*HEADER.unpack(header)) for path, header in zip(paths, found, strict=True)}
     pairs = [(segment, headers[segment.path]) for segment in segments]
     n_channels = np.array([segment.n_channels or header.n_channels for segment, header in pairs], np.int64)
