@@ -13,6 +13,7 @@ from rich.console import Console
 
 from earmark.leaderboard import marks, wording
 from earmark.leaderboard.exports import as_csv, as_json
+from earmark.leaderboard.layout import Column, head_and_rows, width_of
 from earmark.leaderboard.ranking import Board, boards
 from earmark.leaderboard.ranks import rank_intervals
 from earmark.leaderboard.records import RunRecord, ScoreRecord
@@ -250,6 +251,26 @@ def test_on_a_terminal_nothing_is_cut_off(width):
     assert max(map(len, lines)) <= width
     assert "…" not in "".join(lines)
     assert any(f"0.500 [{LOW}, {HIGH}]" in line for line in lines)
+
+
+def test_a_table_that_is_too_wide_is_folded_and_keeps_every_character():
+    columns = [
+        Column("name", ["音楽" * 6, "b"], least=8),
+        Column("score", ["0.5", "10.25"], right=True),
+        Column("team", ["a team of eleven", ""], least=4),
+    ]
+    assert width_of(columns) == 24 + 2 + 5 + 2 + 16
+    table = "\n".join(head_and_rows(columns, 30)).splitlines()
+    assert table == [
+        "name          score  team",
+        "─" * 30,
+        "音楽音楽音楽    0.5  a team of",
+        "音楽音楽音楽          eleven",
+        "b             10.25",
+    ]
+    wide = "\n".join(head_and_rows(columns, 80)).splitlines()
+    assert wide[2] == "音楽" * 6 + "    0.5  a team of eleven"
+    assert "\n".join(head_and_rows(columns, 5)).count("─") == 8 + 5 + 4 + 4
 
 
 def test_a_name_is_never_mark_up():
