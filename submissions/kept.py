@@ -12,6 +12,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from earmark.submissions.errors import OurFault, SubmissionError, refused
 from earmark.submissions.folder import (
@@ -52,7 +53,16 @@ def keep(folder: Path, shelf: Path, *, max_bytes: int) -> Submission:
     return kept
 
 
-def content_hash(submission: Submission) -> str:
+class Hashed(Protocol):
+    """A submission, or a run of one."""
+
+    @property
+    def code_hash(self) -> str: ...
+    @property
+    def weights_hash(self) -> str: ...
+
+
+def content_hash(submission: Hashed) -> str:
     """One SHA-256 for code and weights together."""
     return hashlib.sha256(f"{submission.code_hash}\n{submission.weights_hash}".encode()).hexdigest()
 
