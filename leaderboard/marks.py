@@ -1,6 +1,6 @@
 """What a reader of a board should know of a run at a glance. Marks are words; a board can leave out what has them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from earmark.leaderboard.records import RunRecord
 from earmark.leaderboard.terms import Terms, entrant
@@ -22,8 +22,6 @@ MARKS = {
     "duplicate": "Duplicate: another entrant handed in the same content, or the same weights, before.",
 }
 """Each mark with what it means."""
-
-UNRANKED = frozenset({"unsealed", "late"})
 
 
 def marks_of(run: RunRecord, terms: Terms) -> tuple[str, ...]:
@@ -47,8 +45,3 @@ def duplicates(runs: Iterable[RunRecord]) -> set[str]:
             if first.setdefault(content, who) != who:
                 found.add(run.id)
     return found
-
-
-def unknown(names: Sequence[str]) -> list[str]:
-    """Those of these names that are no marks."""
-    return [name for name in names if name not in MARKS]

@@ -13,7 +13,7 @@ from earmark.leaderboard.marks import RENDERED, duplicates, marks_of
 from earmark.leaderboard.ranks import rank_intervals
 from earmark.leaderboard.records import FINAL_STATES, Part, RunRecord, ScoreRecord
 from earmark.leaderboard.shown import View, view_of
-from earmark.leaderboard.standing import Given, Source, Standing, ladders, may_rank, stand
+from earmark.leaderboard.standing import Given, Source, Standing, climbed, may_rank, stand
 from earmark.leaderboard.terms import FREE, Terms
 from earmark.leaderboard.wording import RULE
 
@@ -212,7 +212,7 @@ def _rows(standing: Sequence[Standing], ranked: Sequence[Entry], view: View) -> 
 def _history(entries: Sequence[Entry], source: Source, view: View) -> tuple[Step, ...]:
     """How the best score rose, as far as it was shown; `entries` newest first."""
     if view.climbs:
-        shown = {entry.run.id for steps in ladders(entries, source, view) for entry in steps}
+        shown = {entry.run.id for entry in climbed(entries, source, view).values()}
         entries = [entry for entry in entries if entry.run.id in shown]
     steps: list[Step] = []
     for run, score in reversed(entries):

@@ -1,7 +1,7 @@
 """Which of many runs stand on a board: of a submission the newest, or of a team the one that the Ladder shows."""
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,8 +54,9 @@ def may_rank(run: RunRecord, terms: Terms) -> bool:
 def stand(entries: Sequence[Entry], source: Source, view: View) -> list[Standing]:
     """The runs that stand on a board; `entries` newest first, each with the score that ranks."""
     if view.climbs:
-        chosen = [steps[-1] for steps in ladders(entries, source, view)]
-        chosen += newest((entry for entry in entries if entry.run.reference), view)
+        shown = climbed(entries, source, view)
+        last = newest([entry for entry in entries if entry.run.rerun_of is None], view)
+        chosen = [shown.get(entry.run.id, entry) for entry in last]
     else:
         chosen = newest(entries, view)
     repeats: dict[Hashable, list[float]] = defaultdict(list)
@@ -70,30 +71,34 @@ def newest(entries: Iterable[Entry], view: View) -> list[Entry]:
     handed_in: dict[Hashable, RunRecord] = {}
     for run, _ in entries:
         if run.rerun_of is None:
-            handed_in.setdefault(_who(run, view), run)
+            handed_in.setdefault(whose(run, view), run)
     found: dict[Hashable, Entry] = {}
     for entry in entries:
-        who, content = _who(entry.run, view), entry.run.submission_hash
+        who, content = whose(entry.run, view), entry.run.submission_hash
         own = handed_in.get(who)
         if own is entry.run or (own and content and content == own.submission_hash):
             found.setdefault(who, entry)
     return list(found.values())
 
 
-def ladders(entries: Sequence[Entry], source: Source, view: View) -> list[list[Entry]]:
-    """For each team the entries that the Ladder showed after each of its tries, the first try first."""
+def climbed(entries: Sequence[Entry], source: Source, view: View) -> dict[str, Entry]:
+    """For each try, by its run's id, the entry of the same team that the Ladder showed after it."""
     tries: dict[Hashable, list[Entry]] = defaultdict(list)
     for entry in reversed(entries):
         public = entry.run.score_of("public")
         if public and entry.run.rerun_of is None and not entry.run.reference:
-            tries[_who(entry.run, view)].append(Entry(entry.run, public))
+            tries[whose(entry.run, view)].append(Entry(entry.run, public))
     ids = [run_id for team in tries.values() for run_id in contenders(team)]
     replicates = source.replicates(ids, "public") if ids else {}
-    scored: Mapping[str, Entry] = {entry.run.id: entry for entry in entries}
-    return [[scored[shown.run.id] for shown in climb(team, replicates)] for team in tries.values()]
+    scored = {entry.run.id: entry for entry in entries}
+    return {
+        entry.run.id: scored[shown.run.id]
+        for team in tries.values()
+        for entry, shown in zip(team, climb(team, replicates), strict=True)
+    }
 
 
-def _who(run: RunRecord, view: View) -> Hashable:
+def whose(run: RunRecord, view: View) -> Hashable:
     """Whose row a run is: a reference is earmark's own, and a run that can't rank is a row beside one that can."""
     kind = (run.reference, run.sealed, view.terms.ended(run.created))
     if view.climbs and not run.reference:

@@ -138,14 +138,19 @@ def against_training(songs: Songs, training: Sequence[NDArray[Any]], weights: Fl
     }
 
 
+def marks(metrics: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[str]:  # noqa: ARG001 - a task's form
+    """`copies` where its phrases stand in the training set more often than those of humans."""
+    copied, human = (metrics.get(name) or 0.0 for name in ("copied_phrases", "copied_phrases_by_humans"))
+    return ["copies"] if copied - human > COPIES * (1 - human) else []
+
+
 def remarks(metrics: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[str]:
     """What staff should know: a model that copies the training set, or does not follow the lyrics."""
     said = []
-    copied, human = metrics.get("copied_phrases"), metrics.get("copied_phrases_by_humans")
-    if copied is not None and human is not None and copied - human > COPIES * (1 - human):
+    if marks(metrics, intervals):
         said.append(
-            f"It copies: {copied:.0%} of its five-note phrases stand in the training set, of the human "
-            f"melodies' {human:.0%}."
+            f"It copies: {metrics['copied_phrases']:.0%} of its five-note phrases stand in the training set, of the "
+            f"human melodies' {metrics['copied_phrases_by_humans']:.0%}."
         )
     low, high = intervals.get("conditioning_gain") or (1.0, 1.0)
     if low <= 0 <= high or high < 0:

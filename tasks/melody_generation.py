@@ -117,6 +117,7 @@ TASK = Task(
     shuffle=shuffle,
     against_training=melody.against_training,
     remarks=melody.remarks,
+    marks=melody.marks,
     columns=(
         "path: a .jsonl.gz, one for all rows, with a line a song: {id, notes: [[syllable, syllabic, MIDI "
         "pitch, quarters, rest before], …]}; syllabic is single, begin, middle, end, or melisma for one more "

@@ -125,11 +125,17 @@ def test_rescoring_needs_no_model_and_keeps_the_score(toy):
     assert len(Store(course.database()).scores(run["run"])) == 1
 
 
-def test_an_unsealed_run_is_marked_and_enters_no_board(toy):
+def test_an_unsealed_run_is_marked_and_has_no_rank(toy):
     code, [run] = grade(toy, toy.submit("ears"), options=("--unsealed",))
     assert (code, run["state"]) == (0, "scored")
+    assert "Unsealed" in earmark("show", run["run"])[1]
     _, out = earmark("board", "loudness", "--json")
-    assert "ears" not in {json.loads(line)["submission"] for line in out.splitlines()}
+    assert {row["submission"]: row["rank"] for row in map(json.loads, out.splitlines())} == {
+        "ears": None,
+        "blank": None,
+    }
+    _, out = earmark("board", "loudness", "--json", "--without", "unsealed")
+    assert {json.loads(line)["submission"] for line in out.splitlines()} == {"blank"}
 
 
 def test_check_scores_the_validation_split_and_keeps_nothing(toy, own_course):

@@ -14,10 +14,13 @@ from earmark import course
 from earmark.bars import progress_bar
 from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError
 from earmark.grader import Grader
+from earmark.leaderboard.quota import QuotaReachedError
 from earmark.leaderboard.records import RunRecord
 from earmark.leaderboard.store import Store
+from earmark.leaderboard.terms import FREE
+from earmark.parts import division_of
 from earmark.report import Result
-from earmark.shelf import baselines, load_task
+from earmark.shelf import baselines, load_task, load_terms
 from earmark.splits import EMBEDDED, open_split
 from earmark.submissions.folder import DECLARATION, open_submission, read_declaration
 from earmark.submissions.gpu import gpu_named
@@ -134,24 +137,34 @@ class Batch:
         data: str | None = None,
         seed: int | None = None,
         name: str | None = None,
+        rerun_of: str | None = None,
     ) -> Result:
-        """Grade one submission, by its own name or `name`, and remember what came of it, whatever it is."""
+        """Grade one submission, by its own name or `name`, and remember what came of it, whatever it is.
+
+        `rerun_of`: the id of the run that this one repeats. A built-in baseline is nobody's try.
+        """
         grader = self._grader(task, split, data, seed)
         run = self._graded_before(folder, grader) if self.reuse else None
-        fault = ""
+        fault = refusal = ""
         if run is None:
             with progress_bar(self.console) as progress:
-                label = escape(f"{task}/{folder.resolve().name}")
+                label = escape(f"{task}/{name or folder.resolve().name}")
                 bar = progress.add_task(label, total=len(grader.split.clips))
                 try:
                     run = grader.grade(
-                        folder, lambda done, all_: progress.update(bar, completed=done, total=all_), name=name
+                        folder,
+                        lambda done, all_: progress.update(bar, completed=done, total=all_),
+                        name=name,
+                        counted=folder not in baselines(task).values(),
+                        rerun_of=rerun_of,
                     )
                 except InstructorError:  # the split's, and so everybody's
                     raise
+                except QuotaReachedError as error:
+                    refusal = str(error)
                 except Exception as error:  # noqa: BLE001 - whatever one submission brings up, the others go on
                     fault = str(error) if isinstance(error, OurFault) else f"{type(error).__name__}: {error}"
-        result = Result(folder, task, run, fault)
+        result = Result(folder, task, run, fault, refusal)
         self.results.append(result)
         return result
 
@@ -177,7 +190,7 @@ class Batch:
     @property
     def exit_code(self) -> int:
         """3 where a fault of ours kept a run from ending, else 1 where a submission failed, else 0."""
-        if any(result.run is None for result in self.results):
+        if any(result.fault for result in self.results):
             return 3
         return int(any(result.run is None or result.run.state != "scored" for result in self.results))
 
@@ -186,6 +199,7 @@ class Batch:
         if key not in self._graders:
             declared = load_task(task)
             opened = open_split(declared, split, data=data, seed=seed)
+            terms = FREE if self.frank else load_terms(task).for_split(opened.name, hidden=opened.hidden)
             for said in opened.notes:
                 self.console.print(f"note: {said}", markup=False, highlight=False, soft_wrap=True)
             self._graders[key] = Grader(
@@ -199,6 +213,8 @@ class Batch:
                 isolation=self.isolation,
                 device=self.device,
                 frank=self.frank,
+                terms=terms,
+                division=division_of(opened, terms),
             )
             self._graders[key].reference()
         return self._graders[key]

@@ -5,8 +5,9 @@ from pathlib import Path
 from rich.console import Console
 
 from earmark import course
-from earmark.errors import EarmarkError, InstructorError
+from earmark.errors import EarmarkError, InstructorError, unknown_name
 from earmark.leaderboard import terminal
+from earmark.leaderboard.marks import MARKS
 from earmark.leaderboard.ranking import Board, boards
 from earmark.leaderboard.records import PARTS, RunRecord
 from earmark.leaderboard.store import Store
@@ -35,6 +36,17 @@ def boards_of(
     outlines = [run for run in outlines if (run.split == split if split else run.split != VALID)]
     found = boards(outlines, store, terms=terms, private=private)
     return [board for board in found if digests is None or board.split_digest in digests]
+
+
+def marks_named(words: str) -> list[str]:
+    """The marks in a list such as `unsealed,external-data`. Raises InstructorError for one that is none."""
+    names_given = [
+        word.strip().replace("-", " ").replace("_", " ") for word in words.split(",") if word.strip()
+    ]
+    for name in names_given:
+        if name not in MARKS:
+            raise unknown_name("mark", name, MARKS)
+    return names_given
 
 
 def print_boards(found: list[Board]) -> None:

@@ -6,34 +6,40 @@ scores and final state arrive in one transaction after the predictions' file has
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from earmark import course
 from earmark.clip import Split
 from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError
-from earmark.leaderboard.records import NewRun, OutcomeRecord, RunRecord
+from earmark.leaderboard.records import NewRun, OutcomeRecord, RunRecord, ScoreRecord
 from earmark.leaderboard.store import Store
+from earmark.leaderboard.terms import FREE, Terms
 from earmark.machine import described, packages
+from earmark.parts import Division
 from earmark.predictions import SHUFFLED, PredictionWriter
-from earmark.scores import Item, read_items, score_item, score_run, scorer_hash, shuffled_inputs
+from earmark.scores import (
+    Item,
+    read_batches,
+    read_items,
+    score_item,
+    score_parts,
+    score_run,
+    scorer_hashes,
+    shuffled_inputs,
+)
 from earmark.submissions.folder import DECLARATION, Submission, check_origin
 from earmark.submissions.intake import name_of, take_in
 from earmark.submissions.kept import check_unchanged, content_hash, fingerprint
 from earmark.submissions.parameters import check_parameters
 from earmark.submissions.sandbox import Isolation
 from earmark.submissions.session import Reply, Session
-from earmark.tally import Tally, all_failed, shortened
+from earmark.tally import Tally, all_failed, declared_marks, shortened
 from earmark.task import Task
-
-BATCH_CLIPS = 32
-BATCH_BYTES = 16 << 20
 
 Progress = Callable[[int, int], None]
 """Told (clips done, clips in all) as a run goes on."""
@@ -56,33 +62,44 @@ class Grader:
     device: str = "cpu"
     frank: bool = False
     """The split is its author's own, so that all their code says is passed on."""
+    terms: Terms = FREE
+    """Of the board that its runs go to."""
+    division: Division | None = None
+    """Of the split into a public and a private part."""
 
     def grade(
-        self, folder: Path, progress: Progress = lambda _done, _all: None, *, name: str | None = None
+        self,
+        folder: Path,
+        progress: Progress = lambda _done, _all: None,
+        *,
+        name: str | None = None,
+        counted: bool = True,
+        rerun_of: str | None = None,
     ) -> RunRecord:
         """Run a submission, a folder or an archive of one, on the split; returns the finished run, come what may.
 
-        It is called `name`, or as its folder or archive is.
+        It is called `name`, or as its folder or archive is. Where it is `counted` and its team has had its runs of
+        the day, nothing of it runs and QuotaReachedError is raised. `rerun_of`: the id of the run that this one
+        repeats, which no quota counts.
         A fault of the student's is a failed run with its verdict. A fault of ours is an errored run that
         costs the student nothing, and is raised as OurFault.
         """
         before = fingerprint(folder)
-        limits = self.task.limits
+        limits, terms = self.task.limits, self.terms if counted else FREE
         name = name or name_of(folder)
         try:
             submission = replace(take_in(folder, self.kept, max_bytes=limits.folder_bytes), name=name)
-            check_origin(submission, limits)
-            parameters = check_parameters(submission, limits, self.isolation)
         except SubmissionError as error:
-            run_id = self.store.begin(self._new_run(name))
+            run_id = self.store.begin(self._new_run(name, rerun_of=rerun_of), terms)
             return self._failed(run_id, error)
-        run_id = self.store.begin(self._new_run(submission.name, submission))
-        tally = Tally(notes=dict.fromkeys(self.split.notes), parameters=parameters)
+        run_id = self.store.begin(self._new_run(submission.name, submission, rerun_of=rerun_of), terms)
+        tally = Tally(notes=dict.fromkeys(self.split.notes), marks=declared_marks(submission))
         if submission.task not in (None, self.task_name):
-            tally.notes[f"Its {DECLARATION} says task: {submission.task}; graded for {self.task_name}."] = (
-                None
-            )
+            said = f"Its {DECLARATION} says task: {submission.task}; graded for {self.task_name}."
+            tally.notes[said] = None
         try:
+            check_origin(submission, limits)
+            tally.parameters = check_parameters(submission, limits, self.isolation)
             self._ask(run_id, submission, tally, progress)
             check_unchanged(submission)
             if fingerprint(folder) != before:
@@ -109,13 +126,21 @@ class Grader:
 
     def scored_before(self, fits: Callable[[RunRecord], bool]) -> RunRecord | None:
         """A run on this split that today's scorer scored, and that fits; None where there is none."""
-        scorer = scorer_hash(self.task_name)
+        wanted = scorer_hashes(self.task_name, self.division)
         for run in self.store.runs(task=self.task_name, split_digest=self.split.digest, states=["scored"]):
-            if fits(run) and run.score is not None and run.score.scorer_hash == scorer:
+            hashes = {part: score.scorer_hash for part in wanted if (score := run.score_of(part))}
+            if fits(run) and hashes == wanted:
                 return run
         return None
 
-    def _new_run(self, name: str, submission: Submission | None = None, *, reference: bool = False) -> NewRun:
+    def _new_run(
+        self,
+        name: str,
+        submission: Submission | None = None,
+        *,
+        reference: bool = False,
+        rerun_of: str | None = None,
+    ) -> NewRun:
         return NewRun(
             task=self.task_name,
             submission=name,
@@ -135,6 +160,7 @@ class Grader:
             code_hash=submission.code_hash if submission else "",
             weights_hash=submission.weights_hash if submission else "",
             submission_hash=content_hash(submission) if submission else "",
+            rerun_of=rerun_of,
             packages=packages(),
             machine=described(self.device),
         )
@@ -167,7 +193,7 @@ class Grader:
         """Ask one worker about every clip; `out_of_order` names those whose inputs it gets shuffled."""
         asked = 0
         with self._session(submission) as session:
-            for batch in _batches(self.split, tally.notes):
+            for batch in read_batches(self.split, tally.notes):
                 blanks = [self.task.blank(**item.inputs) for item in batch]
                 shuffled = [item.clip.id in out_of_order for item in batch]
                 inputs = [
@@ -244,7 +270,11 @@ class Grader:
             raise InstructorError(f"No clip of {self.split.data} can be read: {'; '.join(tally.notes)}")
         scores = [tally.scores[clip.id] for clip in clips]
         score, remarks = score_run(self.task_name, self.split, clips, scores)
-        return self._end(run_id, tally, remarks, state="scored", score=score)
+        parts: Sequence[ScoreRecord] = ()
+        if self.division:
+            parts, remarks = score_parts(self.task_name, self.split, clips, scores, self.division)
+        tally.marks += self.task.marks(score.metrics, score.intervals)
+        return self._end(run_id, tally, remarks, state="scored", score=score, parts=parts)
 
     def _failed(self, run_id: str, error: SubmissionError, tally: Tally | None = None) -> RunRecord:
         reason = shortened(str(error)) if self._discreet else str(error)
@@ -256,6 +286,7 @@ class Grader:
             run_id,
             outcomes=[tally.outcomes[clip.id] for clip in self.split.clips if clip.id in tally.outcomes],
             notes=(*tally.notes, *remarks),
+            marks=tally.marks,
             **tally.cost(),
             **said,
         )
@@ -265,20 +296,3 @@ class Grader:
 def _part(progress: Progress, turn: int, turns: int, done: int, all_: int) -> None:
     """Tell of one turn's progress as a part of all turns'."""
     progress((turn * all_ + done) // turns, all_)
-
-
-def _batches(split: Split, notes: dict[str, None]) -> Iterator[list[Item]]:
-    """The split's clips in a secret order, read when their turn comes, a few at a time."""
-    order = list(split.clips)
-    secrets.SystemRandom().shuffle(order)
-    batch: list[Item] = []
-    held = 0
-    for item in read_items(split, order, notes):
-        size = sum(value.nbytes for value in item.inputs.values() if isinstance(value, np.ndarray))
-        if batch and (len(batch) == BATCH_CLIPS or held + size > BATCH_BYTES):
-            yield batch
-            batch, held = [], 0
-        batch.append(item)
-        held += size
-    if batch:
-        yield batch

@@ -10,48 +10,55 @@ from rich.console import Console
 from rich.markup import escape
 
 from earmark.leaderboard.exports import run_object
-from earmark.leaderboard.figures import ends
-from earmark.leaderboard.records import OutcomeRecord, RunRecord
+from earmark.leaderboard.figures import ends, number
+from earmark.leaderboard.records import OutcomeRecord, RunRecord, ScoreRecord
 from earmark.leaderboard.store import Store
+from earmark.release import released, released_outcomes
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one submission: its run, or our fault that kept it from having one."""
+    """What came of one submission: its run, or what kept it from having one: our fault, or the quota."""
 
     folder: Path
     task: str
     run: RunRecord | None
     fault: str = ""
+    refusal: str = ""
 
 
-def as_json(result: Result) -> dict[str, Any]:
-    """One result as the object that `--json` prints on a line."""
+def as_json(result: Result, store: Store) -> dict[str, Any]:
+    """One result as the object that `--json` prints on a line, as its board shows it."""
     run = result.run
     if run is None:
         run_or_fault = {"run": None, "task": result.task, "submission": result.folder.resolve().name}
-        return run_or_fault | {"state": "errored", "reason": result.fault}
-    return run_object(run)
+        state = {"state": "refused", "reason": result.refusal} if result.refusal else {"state": "errored"}
+        return run_or_fault | {"reason": result.fault} | state
+    return run_object(released(run, store))
 
 
-def line(result: Result) -> str:
-    """One result as a line of rich markup: what it scored, or why it did not."""
+def line(result: Result, store: Store) -> str:
+    """One result as a line of rich markup: what it scored, as its board shows it, or why it did not."""
     name = f"[bold]{escape(result.task)}/{escape(result.folder.resolve().name)}[/bold]"
     run = result.run
+    if result.refusal:
+        return f"{name}: [red]not graded[/red]: {escape(result.refusal)}"
     if run is None:
         return f"{name}: [red]not graded, by our own fault[/red]: {escape(result.fault)}"
-    if run.score is None:
+    score = released(run, store).score
+    if score is None:
         return f"{name}: [red]{run.state}[/red]: {escape(_reason(run))}"
     failed = f", [red]{run.clips_failed} clips failed[/red]" if run.clips_failed else ""
-    return f"{name}: {_headline(run)} in {run.seconds:.0f} s{failed}"
+    return f"{name}: {_headline(score)} in {run.seconds:.0f} s{failed}"
 
 
 def print_result(result: Result, store: Store) -> None:
-    """One result in full, on standard output."""
+    """One result in full, as its board shows it, on standard output."""
     if result.run is None:
-        Console().print(line(result), highlight=False, soft_wrap=True)
+        Console().print(line(result, store), highlight=False, soft_wrap=True)
     else:
-        print_run(Console(), result.run, store.outcomes(result.run.id))
+        outcomes = released_outcomes(result.run, store.outcomes(result.run.id))
+        print_run(Console(), released(result.run, store), outcomes)
 
 
 def print_run(console: Console, run: RunRecord, outcomes: Sequence[OutcomeRecord], *, clips: int = 5) -> None:
@@ -61,7 +68,10 @@ def print_run(console: Console, run: RunRecord, outcomes: Sequence[OutcomeRecord
     for remark in _remarks(run):
         say(remark)
     if run.score is not None:
-        say(f"  {_headline(run)}")
+        say(f"  {_headline(run.score)}")
+        for score in run.parts.values():
+            if score != run.score:
+                say(f"  {_headline(score)}")
         for name, value in run.score.metrics.items():
             say(f"  {name}: {_value(value, run.score.intervals.get(name))}")
     for note in run.notes:
@@ -88,17 +98,17 @@ def _remarks(run: RunRecord) -> list[str]:
     if run.state in ("failed", "errored"):
         remarks.append(f"  {_reason(run)}")
     if not run.sealed:
-        remarks.append("  Unsealed: it ran without the sandbox and enters no board.")
+        remarks.append("  Unsealed: it ran without the sandbox and has no rank.")
     if run.rendered:
         remarks.append("  Rendered audio: this says little about real recordings.")
     return remarks
 
 
-def _headline(run: RunRecord) -> str:
-    assert run.score is not None
-    score = run.score
+def _headline(score: ScoreRecord) -> str:
     unit = f" {score.unit}" if score.unit else ""
-    return f"{score.name} {score.value:.3f}{unit} (95 % interval {score.low:.3f} to {score.high:.3f})"
+    part = "" if score.part == "whole" else f", on the {score.part} part"
+    value, low, high = map(number, (score.value, score.low, score.high))
+    return f"{score.name} {value}{unit} (95 % interval {low} to {high}{part})"
 
 
 def _reason(run: RunRecord) -> str:
@@ -113,7 +123,7 @@ def _value(value: Any, interval: Any = None) -> str:
         return ", ".join(f"{name} {_value(part)}" for name, part in value.items())
     if isinstance(value, list):
         return f"{len(value)} rows (see --json)"
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    text = number(value) if isinstance(value, float) else str(value)
     return f"{text} {ends(interval)}" if interval else text
 
 

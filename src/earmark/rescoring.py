@@ -7,9 +7,10 @@ from earmark.clip import Clip, Split
 from earmark.errors import InstructorError
 from earmark.leaderboard.records import RunRecord, ScoreRecord
 from earmark.leaderboard.store import Store
+from earmark.parts import division_of
 from earmark.predictions import answers_to, kept_predictions
-from earmark.scores import read_items, score_item, score_run
-from earmark.shelf import load_task
+from earmark.scores import read_items, score_item, score_parts, score_run
+from earmark.shelf import load_task, load_terms
 from earmark.splits import open_split
 from earmark.task import ClipScores
 
@@ -18,14 +19,17 @@ Progress = Callable[[], object]
 
 
 def rescore(run: RunRecord, store: Store, predictions: Path) -> ScoreRecord:
-    """Score a finished run by today's scorer and store that beside its earlier scores.
+    """Score a finished run and its parts by today's scorer and store that beside its earlier scores.
 
     Raises as `split_of` and `score_answers` do.
     """
     split = split_of(run)
     clips, scores = score_answers(run, split, predictions)
+    division = division_of(split, load_terms(run.task))
     score, _ = score_run(run.task, split, clips, scores)
-    store.add_score(run.id, score)
+    parts = score_parts(run.task, split, clips, scores, division)[0] if division else []
+    for each in (score, *parts):
+        store.add_score(run.id, each)
     return score
 
 

@@ -2,8 +2,9 @@
 
 import functools
 import hashlib
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,17 @@ from numpy.typing import NDArray
 from earmark import course, scoring
 from earmark.clip import Answer, Clip, Inputs, Split
 from earmark.errors import InstructorError
-from earmark.leaderboard.records import ScoreRecord
+from earmark.leaderboard.records import Part, ScoreRecord
+from earmark.leaderboard.shown import rounded
+from earmark.parts import Division
 from earmark.scoring.intervals import centred, draw_weights, interval, intervals, point
 from earmark.shelf import load_shelf, load_task
 from earmark.splits import open_split
 from earmark.task import ClipScores, Measured, Names, Task
 
 ENOUGH_GROUPS = 20
+BATCH_CLIPS = 32
+BATCH_BYTES = 16 << 20
 FEW_GROUPS = "The split has only {} groups of clips: its intervals are too narrow."
 
 
@@ -43,6 +48,23 @@ def read_items(split: Split, clips: Iterable[Clip], notes: dict[str, None]) -> I
         except InstructorError as error:
             said = str(error).replace(f"{split.folder}/", "")
             notes[f"Left out for every submission alike: {said}"] = None
+
+
+def read_batches(split: Split, notes: dict[str, None]) -> Iterator[list[Item]]:
+    """The split's clips in a secret order, read when their turn comes, a few at a time."""
+    order = list(split.clips)
+    secrets.SystemRandom().shuffle(order)
+    batch: list[Item] = []
+    held = 0
+    for item in read_items(split, order, notes):
+        size = sum(value.nbytes for value in item.inputs.values() if isinstance(value, np.ndarray))
+        if batch and (len(batch) == BATCH_CLIPS or held + size > BATCH_BYTES):
+            yield batch
+            batch, held = [], 0
+        batch.append(item)
+        held += size
+    if batch:
+        yield batch
 
 
 def shuffled_inputs(task: Task, item: Item) -> Inputs:
@@ -90,8 +112,7 @@ def score_run(
         ),
         replicates=replicates,
     )
-    few = [FEW_GROUPS.format(n)] if (n := len({clip.group for clip in clips})) < ENOUGH_GROUPS else []
-    return score, [*few, *task.remarks(score.metrics, score.intervals)]
+    return score, _remarks(task, clips, score)
 
 
 def measure(
@@ -109,6 +130,28 @@ def measure(
     if task.against_training and (training := training_targets(task_name, split.data)):
         metrics |= task.against_training(scores, training, weights)
     return np.where(np.isfinite(draws), draws, task.headline.floor), metrics
+
+
+def score_parts(
+    task_name: str, split: Split, clips: Sequence[Clip], scores: Sequence[ClipScores], division: Division
+) -> tuple[list[ScoreRecord], Sequence[str]]:
+    """The scores of the public and the private part; and the remarks, on no more than may be seen of the public one."""
+    found: dict[Part, ScoreRecord] = {}
+    for part in ("public", "private"):
+        own = [i for i, clip in enumerate(clips) if division.part_of(clip) == part]
+        if not own:
+            raise InstructorError(f"No clip of the {part} part of {split.data} can be read.")
+        score, _ = score_run(task_name, split, [clips[i] for i in own], [scores[i] for i in own])
+        found[part] = replace(score, part=part, scorer_hash=division.scorer_hash(score.scorer_hash))
+    public = [clip for clip in clips if division.part_of(clip) == "public"]
+    return list(found.values()), _remarks(load_task(task_name), public, rounded(found["public"]))
+
+
+def _remarks(task: Task, clips: Sequence[Clip], score: ScoreRecord) -> list[str]:
+    """What staff should know of a score of these clips."""
+    groups = len({clip.group for clip in clips})
+    few = [FEW_GROUPS.format(groups)] if groups < ENOUGH_GROUPS else []
+    return [*few, *task.remarks(score.metrics, score.intervals)]
 
 
 @functools.lru_cache(maxsize=1)
@@ -129,3 +172,12 @@ def scorer_hash(task_name: str) -> str:
     for path in [task_file, *sorted(folder.glob("*.py"))]:
         sha.update(path.read_bytes())
     return sha.hexdigest()[:16]
+
+
+def scorer_hashes(task_name: str, division: Division | None) -> dict[Part, str]:
+    """The hash of today's scorer of the whole split, and of its parts where it is divided."""
+    scorer = scorer_hash(task_name)
+    if division is None:
+        return {"whole": scorer}
+    of_parts = division.scorer_hash(scorer)
+    return {"whole": scorer, "public": of_parts, "private": of_parts}

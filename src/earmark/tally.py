@@ -6,6 +6,7 @@ from typing import Any
 from earmark.clip import Inputs
 from earmark.errors import EarmarkError, InstructorError, SubmissionError
 from earmark.leaderboard.records import OutcomeRecord
+from earmark.submissions.folder import Submission
 from earmark.submissions.session import Reply, Session
 from earmark.task import ClipScores
 
@@ -20,6 +21,8 @@ class Tally:
     scores: dict[str, ClipScores] = field(default_factory=dict)
     outcomes: dict[str, OutcomeRecord] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)  # an ordered set: each thing is said once
+    marks: list[str] = field(default_factory=list)
+    """What the submission declares that a board should mark."""
     waiting: dict[str, Reply] = field(default_factory=dict)
     """The first of two replies to a clip, by its id."""
     told: set[str] = field(default_factory=set)
@@ -59,6 +62,12 @@ class Tally:
             return f"another message than the {MESSAGES_TOLD} that are told of a run on a hidden split."
         self.told.add(message)
         return message
+
+
+def declared_marks(submission: Submission) -> list[str]:
+    """What a submission says of itself that a board should mark."""
+    said = {"external data": submission.external_data, "pretrained": submission.pretrained}
+    return [mark for mark, names in said.items() if names]
 
 
 def shortened(message: str) -> str:

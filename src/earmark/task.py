@@ -47,6 +47,11 @@ def no_remark(metrics: Mapping[str, Any], intervals: Mapping[str, Any]) -> Seque
     return ()
 
 
+def no_mark(metrics: Mapping[str, Any], intervals: Mapping[str, Any]) -> Sequence[str]:  # noqa: ARG001
+    """No mark on a run."""
+    return ()
+
+
 def nothing_else(scores: Sequence[ClipScores], names: Names, weights: NDArray[np.float64]) -> Measured:  # noqa: ARG001
     """No metric beside the headline."""
     return {}
@@ -87,6 +92,8 @@ class Task:
     """Metrics that compare answers with the targets of the training split, where the data has one."""
     remarks: Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[str]] = no_remark
     """From the metrics and their intervals, what staff should know of a run, such as that it copies."""
+    marks: Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[str]] = no_mark
+    """From the same, what boards should mark it with: words of `leaderboard.marks.MARKS`, such as `copies`."""
     limits: Limits = field(default_factory=Limits)
     columns: str = ""
     """How a folder's manifest.csv must look for this task, in a sentence or two."""

@@ -40,13 +40,20 @@ def board(
         bool, typer.Option("--json", help="Print one JSON object a line for each row.")
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Write a static site into this folder.")] = None,
+    without: Annotated[
+        str, typer.Option(help="Leave out rows with these marks, such as unsealed,rendered,external-data.")
+    ] = "",
+    private: Annotated[
+        bool,
+        typer.Option("--private", help="For staff: the private part, before the board ends too; unrounded."),
+    ] = False,
 ) -> None:
     """Show the boards: who leads, by how much, and which ranks are luck.
 
     Example: [bold]earmark board note_classification --html site[/bold]
     """
     from earmark import course
-    from earmark.boards import boards_of, print_boards, write_site
+    from earmark.boards import boards_of, marks_named, print_boards, write_site
     from earmark.leaderboard import exports
     from earmark.leaderboard.store import Store
     from earmark.shelf import about_task
@@ -54,7 +61,8 @@ def board(
     if task is not None:
         about_task(task)  # says so where there is no such task
     store = Store(course.database())
-    found = boards_of(store, task=task, split=split)
+    marks = marks_named(without)
+    found = [each.without(marks) for each in boards_of(store, task=task, split=split, private=private)]
     if as_csv:
         typer.echo(exports.as_csv(found), nl=False)
     elif as_json:
@@ -71,8 +79,13 @@ def show(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the run and its clips as one JSON object.")
     ] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="For staff: also what its board does not show yet.")
+    ] = False,
 ) -> None:
     """Show one run: its scores, what failed and why, the clips it found hardest.
+
+    On a split with a public and a private part it shows no more than the board does, and no single clips.
 
     Example: [bold]earmark show 3f2a[/bold]
     """
@@ -84,11 +97,14 @@ def show(
     from earmark.boards import find_run
     from earmark.leaderboard.exports import run_object
     from earmark.leaderboard.store import Store
+    from earmark.release import released, released_outcomes
     from earmark.report import print_run
 
     store = Store(course.database())
     record = find_run(store, run)
     outcomes = store.outcomes(record.id)
+    if not private:
+        outcomes, record = released_outcomes(record, outcomes), released(record, store)
     if as_json:
         typer.echo(json.dumps(run_object(record) | {"outcomes": [asdict(outcome) for outcome in outcomes]}))
     else:

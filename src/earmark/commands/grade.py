@@ -56,7 +56,7 @@ def grade(
     for (folder, task_name), name in zip(work, called([folder for folder, _ in work]), strict=True):
         result = batch.grade(folder, task_name, split=split, data=data, seed=seed, name=name)
         if as_json:
-            typer.echo(json.dumps(as_object(result)))
+            typer.echo(json.dumps(as_object(result, batch.store)))
         else:
             print_result(result, batch.store)
     raise typer.Exit(batch.exit_code)
@@ -90,7 +90,7 @@ def check(
         )
         result = batch.grade(path, name, split="valid", data=data)
         if as_json:
-            typer.echo(json.dumps(as_object(result)))
+            typer.echo(json.dumps(as_object(result, batch.store)))
         else:
             print_result(result, batch.store)
     raise typer.Exit(batch.exit_code)
@@ -151,7 +151,7 @@ def demo(
     for number, (path, task) in enumerate(work, start=1):
         for split in ("test", VALID):
             result = batch.grade(path, task, split=split)
-            said = f"{number}/{len(work)} {split} {line(result)}"
+            said = f"{number}/{len(work)} {split} {line(result, batch.store)}"
             batch.console.print(said, highlight=False, soft_wrap=True)
     found = boards_of(batch.store, digests=batch.digests)
     print_boards(found)
