@@ -134,13 +134,13 @@ def test_a_board_says_who_ranks_how_sure_and_at_what_cost(tmp_path):
         "By the share of right families.",
         RULE,
         RENDERED,
-        "broken — crashed",
+        "<bdi>broken</bdi> — crashed",
         "0.550 – 0.650",
         'aria-label="0.600, 95 % interval 0.550 to 0.650"',
         ">0.5</td>",
         ">1.2 M</td>",
         ">1.0 GiB</td>",
-        '<a href="runs/id-0-6.html">cnn</a>',
+        '<a href="runs/id-0-6.html"><bdi>cnn</bdi></a>',
     ]:
         assert expected in text, expected
     assert "boom" not in text

@@ -81,7 +81,6 @@ const chartConfig = () => {
   const [ink, quiet, line, accent] = ["--ink", "--quiet", "--grid", "--accent"].map(color);
   const text = { labelColor: quiet, titleColor: quiet, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500 };
   return {
-    aria: false,
     background: null,
     font: getComputedStyle(document.body).fontFamily,
     view: { stroke: null },
