@@ -82,5 +82,5 @@ def _rounded(metric: Any, interval: Any) -> Any:
 
 def _rounded_ends(interval: Any) -> Any:
     if isinstance(interval, Mapping):
-        return {name: _rounded_ends(ends) for name, ends in interval.items()}
-    return interval and round_all(interval, interval)
+        return {name: _rounded_ends(ends) for name, ends in interval.items() if ends}
+    return round_all(interval, interval)
