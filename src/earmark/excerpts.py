@@ -11,6 +11,8 @@ from PIL import Image
 SECONDS = 10.0
 QUIETEST_DB = 70.0
 BANDS = 96
+WINDOW_SECONDS = 0.09
+"""Long enough that even the lowest band has a bin of its own."""
 COLUMNS = 640
 WAVEFORM_COLUMNS = 150
 
@@ -40,11 +42,11 @@ def write_spectrogram(path: Path, audio: NDArray[Any], sr: int) -> None:
         return
     import librosa  # noqa: PLC0415 - a site without clips does without it
 
-    mono = audio if audio.ndim == 1 else audio.mean(axis=1)
-    hop = max(1, len(mono) // COLUMNS)
-    n_fft = min(2048, 2 ** int(np.log2(max(len(mono), 64))))
+    mono = np.asarray(audio if audio.ndim == 1 else audio.mean(axis=1), dtype=np.float32)
+    n_fft = 2 ** round(np.log2(WINDOW_SECONDS * sr))
+    mono = np.pad(mono, (0, max(0, n_fft - len(mono))))
     power = librosa.feature.melspectrogram(
-        y=np.asarray(mono, dtype=np.float32), sr=sr, n_fft=n_fft, hop_length=hop, n_mels=BANDS
+        y=mono, sr=sr, n_fft=n_fft, hop_length=max(1, len(mono) // COLUMNS), n_mels=BANDS
     )
     loudness = librosa.power_to_db(power, ref=max(float(power.max()), 1e-10), top_db=QUIETEST_DB)
     alpha = np.round(255 * np.clip(1 + loudness / QUIETEST_DB, 0, 1)).astype(np.uint8)[::-1]

@@ -4,7 +4,8 @@ What a submission makes of them is known from a run of the same submission on th
 `earmark grade SUBMISSION --split valid` makes. Nothing of a hidden split's clips is read here.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,10 +67,7 @@ class Illustrator:
         task, split = self._open(run)
         if split.hidden or split.digest != run.split_digest:
             return Examples(missing="The validation split is not the one that this submission was run on.")
-        outcomes = [outcome for outcome in self.store.outcomes(run.id) if outcome.score is not None]
-        worst = _of_most_groups(sorted(outcomes, key=lambda one: (one.score, one.clip_id)))
-        rest = [outcome for outcome in outcomes if outcome not in worst]
-        best = _of_most_groups(sorted(rest, key=lambda one: (-(one.score or 0.0), one.clip_id)))
+        worst, best = _ends(self.store.outcomes(run.id))
         folder.mkdir(parents=True, exist_ok=True)
         with kept_predictions(self.predictions / f"{run.id}.npz") as kept:
             return Examples(
@@ -91,13 +89,21 @@ def _shows(made: RunRecord, run: RunRecord) -> bool:
     return same and bool(run.code_hash) and made.sealed and not made.hidden and made.id != run.id
 
 
-def _of_most_groups(outcomes: Sequence[OutcomeRecord]) -> list[OutcomeRecord]:
-    """The first few, no two of one group while there are others: three notes of one programme show but one."""
-    first: dict[str, OutcomeRecord] = {}
-    for outcome in outcomes:
-        first.setdefault(outcome.group, outcome)
-    rest = [outcome for outcome in outcomes if first[outcome.group] is not outcome]
-    return [*first.values(), *rest][:CLIPS]
+def _ends(outcomes: Iterable[OutcomeRecord]) -> tuple[list[OutcomeRecord], list[OutcomeRecord]]:
+    """The worst and, of the rest, the best few that have a score, each end outermost first.
+
+    Equal scores are of different groups as far as there are: three notes of one programme show but one thing.
+    """
+    places: Counter[tuple[float, str]] = Counter()
+    ranked: list[tuple[float, int, str, OutcomeRecord]] = []
+    for one in sorted(outcomes, key=lambda one: one.clip_id):
+        if one.score is not None:
+            ranked.append((one.score, places[one.score, one.group], one.clip_id, one))
+            places[one.score, one.group] += 1
+    worst = sorted(ranked)[:CLIPS]
+    rest = [one for one in ranked if one not in worst]
+    best = sorted(rest, key=lambda one: (-one[0], one[1:3]))[:CLIPS]
+    return [one[-1] for one in worst], [one[-1] for one in best]
 
 
 def _drawn(
