@@ -2,26 +2,30 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
+    Column,
     DateTime,
     Dialect,
     Double,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
+    Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Control characters (they can rewrite a terminal), direction overrides (they make a name read as another) and
 # lone surrogates (no database takes them). Tab and line feed may stay.
@@ -96,110 +100,97 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Base(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        }
-    )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        str: PrintableText,
-        float: Double,
-        datetime: UtcTime,
-        dict[str, Any]: PrintableJson,
-        tuple[str, ...]: PrintableTexts,
+METADATA = MetaData(
+    naming_convention={
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     }
+)
+Known = partial(Column, nullable=False)
+"""A column in which something always stands."""
 
+RUNS = Table(
+    "runs",
+    METADATA,
+    Known("id", PrintableText, primary_key=True),
+    Known("task", PrintableText),
+    Known("submission", PrintableText),
+    Known("title", PrintableText),
+    Known("authors", PrintableTexts),
+    Known("team", PrintableText),
+    Known("data", PrintableText),
+    Known("split", PrintableText),
+    Known("split_digest", PrintableText),
+    Column("seed", BigInteger),
+    Known("rendered", Boolean),
+    Known("hidden", Boolean),
+    Known("sealed", Boolean),
+    Known("reference", Boolean),
+    Known("state", PrintableText),
+    Known("verdict", PrintableText),
+    Known("reason", PrintableText),
+    Known("notes", PrintableTexts),
+    Known("marks", PrintableTexts),
+    Known("device", PrintableText),
+    Known("isolation", PrintableText),
+    Known("code_hash", PrintableText),
+    Known("weights_hash", PrintableText),
+    Known("submission_hash", PrintableText),
+    Column("rerun_of", PrintableText),
+    Known("packages", PrintableJson),
+    Known("machine", PrintableJson),
+    Known("clips_ok", Integer),
+    Known("clips_failed", Integer),
+    Known("seconds", Double),
+    Column("audio_seconds", Double),
+    Column("peak_memory_bytes", BigInteger),
+    Column("peak_gpu_bytes", BigInteger),
+    Column("parameters", BigInteger),
+    Known("owner", PrintableText),
+    Known("created", UtcTime),
+    Column("started", UtcTime),
+    Column("finished", UtcTime),
+    CheckConstraint("state IN ('queued', 'running', 'scored', 'failed', 'errored')", name="state"),
+    Index(None, "task", "split_digest"),
+    Index(None, "state"),
+)
+"""One submission on one split; the columns are the fields of `records.RunRecord`."""
 
-class Run(Base):
-    """One submission on one split; the fields are those of `records.RunRecord`."""
+OUTCOMES = Table(
+    "outcomes",
+    METADATA,
+    Known("run_id", PrintableText, ForeignKey("runs.id"), primary_key=True),
+    Known("clip_id", PrintableText, primary_key=True),
+    Known("group", PrintableText),
+    Known("state", PrintableText),
+    Known("verdict", PrintableText),
+    Known("message", PrintableText),
+    Known("seconds", Double),
+    Column("score", Double),
+    CheckConstraint("state IN ('ok', 'failed')", name="state"),
+)
+"""What became of one clip of a run."""
 
-    __tablename__ = "runs"
-    __table_args__ = (
-        CheckConstraint("state IN ('queued', 'running', 'scored', 'failed', 'errored')", name="state"),
-        Index(None, "task", "split_digest"),
-        Index(None, "state"),
-    )
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    task: Mapped[str]
-    submission: Mapped[str]
-    title: Mapped[str]
-    authors: Mapped[tuple[str, ...]]
-    team: Mapped[str]
-    data: Mapped[str]
-    split: Mapped[str]
-    split_digest: Mapped[str]
-    seed: Mapped[int | None] = mapped_column(BigInteger)
-    rendered: Mapped[bool]
-    hidden: Mapped[bool]
-    sealed: Mapped[bool]
-    reference: Mapped[bool]
-    state: Mapped[str]
-    verdict: Mapped[str]
-    reason: Mapped[str]
-    notes: Mapped[tuple[str, ...]]
-    marks: Mapped[tuple[str, ...]]
-    device: Mapped[str]
-    isolation: Mapped[str]
-    code_hash: Mapped[str]
-    weights_hash: Mapped[str]
-    submission_hash: Mapped[str]
-    rerun_of: Mapped[str | None]
-    packages: Mapped[dict[str, Any]]
-    machine: Mapped[dict[str, Any]]
-    clips_ok: Mapped[int]
-    clips_failed: Mapped[int]
-    seconds: Mapped[float]
-    audio_seconds: Mapped[float | None]
-    peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    peak_gpu_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    parameters: Mapped[int | None] = mapped_column(BigInteger)
-    owner: Mapped[str]
-    created: Mapped[datetime]
-    started: Mapped[datetime | None]
-    finished: Mapped[datetime | None]
-
-
-class Outcome(Base):
-    """What became of one clip of a run."""
-
-    __tablename__ = "outcomes"
-    __table_args__ = (CheckConstraint("state IN ('ok', 'failed')", name="state"),)
-
-    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
-    clip_id: Mapped[str] = mapped_column(primary_key=True)
-    group: Mapped[str]
-    state: Mapped[str]
-    verdict: Mapped[str]
-    message: Mapped[str]
-    seconds: Mapped[float]
-    score: Mapped[float | None]
-
-
-class Score(Base):
-    """The scores of a part of a run by one scorer. The highest id of a part is current; older ones are kept."""
-
-    __tablename__ = "scores"
-    __table_args__ = (
-        CheckConstraint("part IN ('whole', 'public', 'private')", name="part"),
-        UniqueConstraint("run_id", "scorer_hash", "part"),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))
-    scorer_hash: Mapped[str]
-    part: Mapped[str]
-    name: Mapped[str]
-    unit: Mapped[str]
-    value: Mapped[float]
-    low: Mapped[float]
-    high: Mapped[float]
-    metrics: Mapped[dict[str, Any]]
-    intervals: Mapped[dict[str, Any]]
-    replicates: Mapped[NDArray[np.float64]] = mapped_column(Replicates)
-    created: Mapped[datetime]
+SCORES = Table(
+    "scores",
+    METADATA,
+    Known("id", Integer, primary_key=True, autoincrement=True),
+    Known("run_id", PrintableText, ForeignKey("runs.id")),
+    Known("scorer_hash", PrintableText),
+    Known("part", PrintableText),
+    Known("name", PrintableText),
+    Known("unit", PrintableText),
+    Known("value", Double),
+    Known("low", Double),
+    Known("high", Double),
+    Known("metrics", PrintableJson),
+    Known("intervals", PrintableJson),
+    Known("replicates", Replicates),
+    Known("created", UtcTime),
+    CheckConstraint("part IN ('whole', 'public', 'private')", name="part"),
+    UniqueConstraint("run_id", "scorer_hash", "part"),
+)
+"""The scores of a part of a run by one scorer. The highest id of a part is current; older ones are kept."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, text
 
-from earmark.leaderboard.models import Run
+from earmark.leaderboard.models import RUNS
 from earmark.leaderboard.records import NewRun
 from earmark.leaderboard.terms import HANDED_OUT, Terms, day_of, entrant
 
@@ -30,9 +30,15 @@ def check_quota(connection: Connection, run_id: str, new: NewRun, terms: Terms, 
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     start, end = day_of(now, terms.zone)
     tries = connection.execute(
-        select(Run.id, Run.team, Run.submission).where(
-            *(Run.task == new.task, Run.created >= start, Run.created < end, Run.state != "errored"),
-            *(Run.hidden, Run.reference.is_(False), Run.rerun_of.is_(None), Run.split.not_in(HANDED_OUT)),
+        select(RUNS.c.id, RUNS.c.team, RUNS.c.submission).where(
+            RUNS.c.task == new.task,
+            RUNS.c.created >= start,
+            RUNS.c.created < end,
+            RUNS.c.state != "errored",
+            RUNS.c.hidden,
+            RUNS.c.reference.is_(False),
+            RUNS.c.rerun_of.is_(None),
+            RUNS.c.split.not_in(HANDED_OUT),
         )
     )
     had = sum(

@@ -9,13 +9,12 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, delete, insert, select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from earmark.leaderboard import clock, owner
 from earmark.leaderboard.checks import check_end, check_score
 from earmark.leaderboard.engine import open_engine
-from earmark.leaderboard.models import Outcome, Run, Score
+from earmark.leaderboard.models import OUTCOMES, RUNS, SCORES
 from earmark.leaderboard.quota import check_quota
 from earmark.leaderboard.records import (
     PARTS,
@@ -48,7 +47,6 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url)
-        self._sessions = sessionmaker(self._engine)
 
     def __enter__(self) -> Self:
         return self
@@ -67,9 +65,9 @@ class Store:
         QuotaReachedError, and nothing stored, where its team has had its runs of the day.
         """
         run_id, now = secrets.token_hex(6), clock.now()
-        with self._sessions.begin() as session:
-            session.execute(
-                insert(Run).values(
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert(RUNS).values(
                     **asdict(new),
                     id=run_id,
                     state="running",
@@ -85,7 +83,7 @@ class Store:
                     started=now,
                 )
             )
-            check_quota(session.connection(), run_id, new, terms, now)
+            check_quota(connection, run_id, new, terms, now)
         return run_id
 
     def finish(
@@ -132,16 +130,16 @@ class Store:
             "parameters": parameters,
             "finished": clock.now(),
         } | ({"isolation": isolation} if isolation else {})
-        with self._sessions.begin() as session:
-            running = update(Run).where(Run.id == run_id, Run.state == "running")
-            if session.execute(running.values(**end).returning(Run.id)).first() is None:
-                raise _wrong_state(session, run_id, "running")
+        with self._engine.begin() as connection:
+            running = update(RUNS).where(RUNS.c.id == run_id, RUNS.c.state == "running")
+            if connection.execute(running.values(**end).returning(RUNS.c.id)).first() is None:
+                raise _wrong_state(connection, run_id, "running")
             if outcomes:
-                session.execute(
-                    insert(Outcome), [{**asdict(outcome), "run_id": run_id} for outcome in outcomes]
+                connection.execute(
+                    insert(OUTCOMES), [{**asdict(outcome), "run_id": run_id} for outcome in outcomes]
                 )
             if score is not None:
-                session.execute(insert(Score), [_score_values(run_id, part) for part in (score, *parts)])
+                connection.execute(insert(SCORES), [_score_values(run_id, part) for part in (score, *parts)])
 
     def add_score(self, run_id: str, score: ScoreRecord) -> None:
         """Make `score` the current one of its part of a scored run; scores by other scorers are kept.
@@ -149,28 +147,30 @@ class Store:
         LookupError if there is no such run; ValueError if it is not scored, or a number is not finite.
         """
         check_score(score)
-        with self._sessions.begin() as session:
+        with self._engine.begin() as connection:
             # It changes nothing but locks the run, so that of two that score it again at once one waits.
-            scored = update(Run).where(Run.id == run_id, Run.state == "scored").values(state="scored")
-            if session.execute(scored.returning(Run.id)).first() is None:
-                raise _wrong_state(session, run_id, "scored")
+            scored = update(RUNS).where(RUNS.c.id == run_id, RUNS.c.state == "scored").values(state="scored")
+            if connection.execute(scored.returning(RUNS.c.id)).first() is None:
+                raise _wrong_state(connection, run_id, "scored")
             # Scoring again by a scorer that was used before makes its score the newest.
-            session.execute(
-                delete(Score).where(
-                    Score.run_id == run_id, Score.scorer_hash == score.scorer_hash, Score.part == score.part
+            connection.execute(
+                delete(SCORES).where(
+                    SCORES.c.run_id == run_id,
+                    SCORES.c.scorer_hash == score.scorer_hash,
+                    SCORES.c.part == score.part,
                 )
             )
-            session.execute(insert(Score).values(**_score_values(run_id, score)))
+            connection.execute(insert(SCORES).values(**_score_values(run_id, score)))
 
     def run(self, id_or_prefix: str) -> RunRecord:
         """The run of this id, or the only one whose id starts so; LookupError else."""
-        starts_so = Run.id.startswith(id_or_prefix, autoescape=True)
-        with self._sessions() as session:
-            found = session.scalars(select(Run.id).where(starts_so).order_by(Run.id).limit(5)).all()
+        starts_so = RUNS.c.id.startswith(id_or_prefix, autoescape=True)
+        with self._engine.connect() as connection:
+            found = connection.scalars(select(RUNS.c.id).where(starts_so).order_by(RUNS.c.id).limit(5)).all()
             if id_or_prefix in found or len(found) == 1:
                 chosen = id_or_prefix if id_or_prefix in found else found[0]
-                return read_runs(session.connection(), [Run.id == chosen], PARTS)[0]
-            raise _unknown_run(session, id_or_prefix, found if id_or_prefix else [])
+                return read_runs(connection, [RUNS.c.id == chosen], PARTS)[0]
+            raise _unknown_run(connection, id_or_prefix, found if id_or_prefix else [])
 
     def outlines(self, *, task: str | None = None, parts: Collection[Part] = PARTS) -> list[RunRecord]:
         """All runs, or a task's, the newest first, in outline: quick to read where there are many.
@@ -178,9 +178,9 @@ class Store:
         Known are who ran what and when, its state, and of these parts value and interval; no metrics, no
         replicates, and in every other field its default.
         """
-        filters = [] if task is None else [Run.task == task]
-        with self._sessions() as session:
-            return read_runs(session.connection(), filters, parts, of_run=RUN_OUTLINE, of_score=SCORE_OUTLINE)
+        filters = [] if task is None else [RUNS.c.task == task]
+        with self._engine.connect() as connection:
+            return read_runs(connection, filters, parts, of_run=RUN_OUTLINE, of_score=SCORE_OUTLINE)
 
     def runs(
         self,
@@ -194,45 +194,47 @@ class Store:
         parts: Collection[Part] = PARTS,
     ) -> list[RunRecord]:
         """The runs that fit every given filter, the newest first, with the scores of these parts."""
-        filters: list[ColumnElement[bool]] = [] if ids is None else [Run.id.in_(ids)]
+        filters: list[ColumnElement[bool]] = [] if ids is None else [RUNS.c.id.in_(ids)]
         wanted = {
-            Run.task: task,
-            Run.submission: submission,
-            Run.team: team,
-            Run.split_digest: split_digest,
+            RUNS.c.task: task,
+            RUNS.c.submission: submission,
+            RUNS.c.team: team,
+            RUNS.c.split_digest: split_digest,
         }
         filters += [column == value for column, value in wanted.items() if value is not None]
         if states is not None:
-            filters.append(Run.state.in_(list(states)))
-        with self._sessions() as session:
-            return read_runs(session.connection(), filters, parts)
+            filters.append(RUNS.c.state.in_(list(states)))
+        with self._engine.connect() as connection:
+            return read_runs(connection, filters, parts)
 
     def replicates(self, ids: Collection[str], part: Part) -> dict[str, NDArray[np.float64]]:
         """The replicates of this part of these runs, by id."""
-        with self._sessions() as session:
-            return read_replicates(session.connection(), ids, part)
+        with self._engine.connect() as connection:
+            return read_replicates(connection, ids, part)
 
     def outcomes(self, run_id: str) -> list[OutcomeRecord]:
         """What became of each clip of a run, in order of clip id; empty until it has ended."""
-        with self._sessions() as session:
-            return read_outcomes(session.connection(), run_id)
+        with self._engine.connect() as connection:
+            return read_outcomes(connection, run_id)
 
     def scores(self, run_id: str) -> list[ScoreRecord]:
         """All scores of a run, one a scorer and part, the newest first."""
-        with self._sessions() as session:
-            return read_scores(session.connection(), run_id)
+        with self._engine.connect() as connection:
+            return read_scores(connection, run_id)
 
     def sweep(self) -> list[str]:
         """End the runs whose grader died: they become errored. Returns their ids."""
-        with self._sessions() as session:
-            running = session.execute(select(Run.id, Run.owner).where(Run.state == "running")).all()
+        with self._engine.connect() as connection:
+            running = connection.execute(
+                select(RUNS.c.id, RUNS.c.owner).where(RUNS.c.state == "running")
+            ).all()
         dead = [run_id for run_id, process in running if owner.is_dead(process)]
         if not dead:
             return []
-        ended = update(Run).where(Run.id.in_(dead), Run.state == "running")
-        with self._sessions.begin() as session:
+        ended = update(RUNS).where(RUNS.c.id.in_(dead), RUNS.c.state == "running")
+        with self._engine.begin() as connection:
             values = {"state": "errored", "reason": STOPPED, "finished": clock.now()}
-            return list(session.scalars(ended.values(**values).returning(Run.id)))
+            return list(connection.scalars(ended.values(**values).returning(RUNS.c.id)))
 
 
 def _score_values(run_id: str, score: ScoreRecord) -> dict[str, Any]:
@@ -240,16 +242,16 @@ def _score_values(run_id: str, score: ScoreRecord) -> dict[str, Any]:
     return values | {"run_id": run_id, "created": clock.now()}
 
 
-def _wrong_state(session: Session, run_id: str, expected: State) -> LookupError | ValueError:
-    state = session.execute(select(Run.state).where(Run.id == run_id)).scalar()
+def _wrong_state(connection: Connection, run_id: str, expected: State) -> LookupError | ValueError:
+    state = connection.execute(select(RUNS.c.state).where(RUNS.c.id == run_id)).scalar()
     if state is None:
-        return _unknown_run(session, run_id, [])
+        return _unknown_run(connection, run_id, [])
     return ValueError(f"Run {run_id} is {state}; expected one that is {expected}.")
 
 
-def _unknown_run(session: Session, asked: str, starting_so: Sequence[str]) -> LookupError:
+def _unknown_run(connection: Connection, asked: str, starting_so: Sequence[str]) -> LookupError:
     if starting_so:
         return LookupError(f"{asked!r} begins several runs: {', '.join(starting_so)}. Give more digits.")
-    near = difflib.get_close_matches(asked, session.scalars(select(Run.id)), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(asked, connection.scalars(select(RUNS.c.id)), n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return LookupError(f"There is no run {asked!r}.{hint}")

@@ -15,9 +15,8 @@ import pytest
 from sqlalchemy import MetaData, Table, create_engine, insert, inspect, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from earmark.leaderboard import migrations
+from earmark.leaderboard import migrations, models
 from earmark.leaderboard.engine import open_engine
-from earmark.leaderboard.models import Base, Outcome
 from earmark.leaderboard.records import NewRun, OutcomeRecord, ScoreRecord
 from earmark.leaderboard.rows import RUN_OUTLINE
 from earmark.leaderboard.store import STOPPED, Store
@@ -314,7 +313,7 @@ def test_foreign_keys_hold(url):
     engine = open_engine(url)
     outcome = {"run_id": "ffff", "clip_id": "a", "group": "g", "state": "ok", "verdict": "", "message": ""}
     with pytest.raises(IntegrityError, match=r"(?i)foreign key"), engine.begin() as connection:
-        connection.execute(insert(Outcome).values(**outcome, seconds=0.0))
+        connection.execute(insert(models.OUTCOMES).values(**outcome, seconds=0.0))
     engine.dispose()
 
 
@@ -333,7 +332,7 @@ def test_migrations_give_the_tables_of_the_models(url):
 
     engine = open_engine(url)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), models.METADATA) == []
         checks = inspect(connection).get_multi_check_constraints()  # compare_metadata leaves them out
     assert {table: [check["name"] for check in found] for (_, table), found in checks.items() if found} == {
         "outcomes": ["ck_outcomes_state"],
