@@ -22,7 +22,7 @@ from earmark.hearing import Heard, hear_all
 from earmark.manifest import AUDIO_SUFFIXES, Row, listed
 from earmark.reading import PARTS
 from earmark.shelf import load_shelf, load_task, names
-from earmark.splits import public_set, recognised
+from earmark.splits import in_folder, public_set
 from earmark.task import Task
 
 Tracked = Callable[[Iterable[Heard], int], Iterable[Heard]]
@@ -89,12 +89,8 @@ def open_source(data: str, task: str | None) -> Source:
     """The rows of all splits of a public set or a folder. Raises InstructorError where it is neither."""
     name = data if data in names("datasets") and public_set(data) else None
     root = course.sets() / data if name else Path(data).absolute()
-    if name is None and not (root / "manifest.csv").is_file():
-        if len(Path(data).parts) == 1 and not root.exists():
-            load_shelf("datasets", data)  # raises with the nearest known name
-        name = recognised(root) if root.is_dir() else None
-        if name is None and (near := _manifest_below(root)):
-            raise InstructorError(f"{root} has no manifest.csv. Did you mean {near}?")
+    if name is None:
+        name = in_folder(Path(data))
     public = public_set(name) if name else None
     if public is None:
         return Source(_parted(listed(root)), load_task(task) if task else None)
@@ -102,12 +98,6 @@ def open_source(data: str, task: str | None) -> Source:
     return Source(
         public.all_rows(root), load_task(task or public.task), promised, public.sr, public.n_channels
     )
-
-
-def _manifest_below(root: Path) -> Path | None:
-    """The first folder with a manifest.csv up to two levels down."""
-    found = (path.parent for depth in ("*", "*/*") for path in sorted(root.glob(f"{depth}/manifest.csv")))
-    return next(found, None)
 
 
 def print_checked(console: Console, checked: Checked) -> None:

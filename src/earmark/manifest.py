@@ -115,11 +115,8 @@ def _misspelt(table: pd.DataFrame) -> Iterator[str]:
 
 def _table(folder: Path) -> pd.DataFrame:
     path = folder / "manifest.csv"
-    if not folder.is_dir():
-        raise InstructorError(f"There is no folder {folder}. --data takes a folder that has a manifest.csv.")
     if not path.is_file():
-        here = ", ".join(sorted(entry.name for entry in folder.iterdir())[:5]) or "nothing"
-        raise InstructorError(f"{folder} has no manifest.csv (found: {here}). It needs columns {NEEDED}.")
+        raise InstructorError(_no_manifest(folder))
     table = read_table(path, NEEDED)
     doubled = table["id"][table["id"].duplicated()]
     if len(doubled):
@@ -129,6 +126,26 @@ def _table(folder: Path) -> pd.DataFrame:
     return table
 
 
+def _no_manifest(folder: Path) -> str:
+    """What stands in the place of a folder with a manifest.csv, and a folder above or below that has one."""
+    near = _folder_near(folder)
+    hint = f" Did you mean {near}?" if near else ""
+    if not folder.is_dir():
+        what = f"{folder} is a file." if folder.exists() else f"There is no folder {folder}."
+        return f"{what} --data takes a folder that has a manifest.csv.{hint}"
+    here = ", ".join(sorted(entry.name for entry in folder.iterdir())[:5]) or "nothing"
+    return f"{folder} has no manifest.csv (found: {here}). It needs columns {NEEDED}.{hint}"
+
+
+def _folder_near(folder: Path) -> Path | None:
+    """The next folder above, else the first up to two levels below, that has a manifest.csv."""
+    if not folder.exists():
+        return None
+    above = folder.absolute().parents[:2]
+    below = (path.parent for depth in ("*", "*/*") for path in sorted(folder.glob(f"{depth}/manifest.csv")))
+    return next((path for path in (*above, *below) if (path / "manifest.csv").is_file()), None)
+
+
 def _rows(folder: Path, table: pd.DataFrame) -> list[Row]:
     records = cast("list[dict[str, str]]", table.to_dict("records"))
     return [_row(folder, record) for record in records]
@@ -136,7 +153,13 @@ def _rows(folder: Path, table: pd.DataFrame) -> list[Row]:
 
 def _row(folder: Path, record: dict[str, str]) -> Row:
     path = folder / record["path"]
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        path.is_file()
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError) as error:  # too long for a file's name, not to be read, or with a zero byte
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InstructorError(f"Clip {record['id']!r}: path {record['path'][:80]!r}: {why}.") from None
+    if not inside:
         raise InstructorError(f"Clip {record['id']!r}: path {record['path']!r} leaves the folder {folder}.")
     extra = _extra(record.get("extra", ""))
     return Row(

@@ -6,12 +6,15 @@ from pathlib import Path
 from earmark import course
 from earmark.clip import Split
 from earmark.errors import InstructorError
-from earmark.published import PublicSet
+from earmark.published import LEVELS_DOWN, PublicSet
 from earmark.shelf import load_shelf, names
 from earmark.task import Task
 
 PUBLIC_SEED = 0
 """The seed of the embedded train and validation splits, which everybody may see."""
+
+MOST_BELOW = 50
+"""So many of the folders in one that was named are tried: one for each of a set's clips would take minutes."""
 
 EMBEDDED = ("train", "valid", "test")
 
@@ -26,7 +29,7 @@ def open_split(task: Task, split: str, *, data: str | None = None, seed: int | N
     """
     if seed is not None and data is not None and (data not in names("datasets") or public_set(data)):
         raise InstructorError(f"--seed renders embedded data; {data} is what it is. Leave one out.")
-    if data is not None and data not in names("datasets"):
+    if data is not None and (data not in names("datasets") or data == "folder"):  # that one reads folders
         return _open_folder(task, split, Path(data))
     if data is not None and (public := public_set(data)):
         found: Split = public.load(task, split, course.sets() / data, 0)
@@ -43,15 +46,41 @@ def open_split(task: Task, split: str, *, data: str | None = None, seed: int | N
 
 
 def _open_folder(task: Task, split: str, folder: Path) -> Split:
-    if len(folder.parts) == 1 and not folder.exists():
-        load_shelf("datasets", folder.name)  # raises with the nearest known name
+    name = in_folder(folder)
     folder = folder.absolute()
-    if not (folder / "manifest.csv").is_file() and (name := recognised(folder)):
-        public = public_set(name)
-        assert public is not None
-        return public.load(task, split, folder, 0)
+    if name is not None:
+        return public_sets()[name].load(task, split, folder, 0)
     found: Split = load_shelf("datasets", "folder").load(task, split, folder, 0)
     return replace(found, hidden=True)
+
+
+def in_folder(folder: Path) -> str | None:
+    """The name of the public set that a folder holds; None for one with a manifest.csv, which is asked first.
+
+    Raises InstructorError where it is neither and a known name, or a folder near it that holds a set, was
+    likely meant.
+    """
+    if (folder / "manifest.csv").is_file():
+        return None
+    if len(folder.parts) == 1 and not folder.exists():
+        load_shelf("datasets", folder.name)  # raises with the nearest known name
+        raise InstructorError(
+            f"{folder} comes with earmark and is no folder here: name one that has a manifest.csv."
+        )
+    name = recognised(folder)
+    if name is None and (near := _set_near(folder)):
+        raise InstructorError(f"{folder} holds no data set. Did you mean {near[0]}, which holds {near[1]}?")
+    return name
+
+
+def _set_near(folder: Path) -> tuple[Path, str] | None:
+    """A folder above this one or just below it that holds a public set, and the set's title."""
+    if not folder.exists():
+        return None
+    sets = [public for public in public_sets().values() if not public.any_folder]
+    near = (*folder.absolute().parents[:LEVELS_DOWN], *sorted(folder.glob("*/"))[:MOST_BELOW])
+    found = ((path, public.title) for path in near for public in sets if public.here(path))
+    return next(found, None)
 
 
 def public_sets() -> dict[str, PublicSet]:
