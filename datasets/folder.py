@@ -51,7 +51,14 @@ def _names(task: Task, root: Path, rows: list[Row]) -> Names:
     found = mentioned(task, rows)
     if not listed.is_file():
         return found
-    names = tuple(line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
+    try:
+        text = listed.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InstructorError(f"{listed} is not text in UTF-8 ({error}): save it as such.") from None
+    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if len(set(names)) < len(names):
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise InstructorError(f"{listed} lists {doubled!r} more than once.")
     unlisted = sorted(set(found) - set(names))
     if unlisted:
         raise InstructorError(

@@ -9,6 +9,8 @@ import soundfile
 from earmark.datasets import folder as folders
 from earmark.errors import InstructorError
 from earmark.manifest import Row, read
+from earmark.shelf import load_task
+from earmark.splits import open_split
 
 
 def write(folder: Path, text: str, *, audio: dict[str, tuple[int, int]] | None = None) -> Path:
@@ -33,6 +35,9 @@ def write(folder: Path, text: str, *, audio: dict[str, tuple[int, int]] | None =
         ("id,path,labels\na,../a.wav,x\n", "leaves the folder"),
         ("id,path,labels\na,b.wav,x\n", "1 of 1 files are missing"),
         ('id,path,labels\n"a,a.wav,x\n', "not a readable CSV"),
+        ("id,path,labels\na,a.wav,x,y\n", "more fields than the header"),
+        ("id,path,labels\na,a\0.wav,x\n", "null byte"),
+        (f"id,path,labels\na,{'x' * 300}.wav,x\n", "File name too long"),
     ],
 )
 def test_a_bad_manifest_is_refused_with_its_fault(tmp_path, text, message):
@@ -41,6 +46,34 @@ def test_a_bad_manifest_is_refused_with_its_fault(tmp_path, text, message):
         (tmp_path / "set" / "manifest.csv").unlink()
     with pytest.raises(InstructorError, match=message):
         read(tmp_path / "set")
+
+
+@pytest.mark.parametrize("place", ["", "set/clips", "set/manifest.csv"])
+def test_the_folder_with_the_manifest_is_named_above_and_below(tmp_path, place):
+    write(tmp_path / "set", "id,path,labels\na,a.wav,x\n", audio={"a.wav": (8000, 1)})
+    (tmp_path / "set" / "clips").mkdir()
+    with pytest.raises(InstructorError, match=f"Did you mean {tmp_path / 'set'}\\?"):
+        read(tmp_path / place)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (b"dog\nr\xe9\n", r"names.txt is not text in UTF-8"),
+        (b"dog\nrain\ndog\n", r"names.txt lists 'dog' more than once"),
+    ],
+)
+def test_a_list_of_names_that_is_none_is_refused(tmp_path, names, message):
+    folder = write(tmp_path / "set", "id,path,labels\na,a.wav,dog\n", audio={"a.wav": (8000, 1)})
+    (folder / "names.txt").write_bytes(names)
+    with pytest.raises(InstructorError, match=message):
+        open_split(load_task("audio_tagging"), "all", data=str(folder))
+
+
+def test_a_list_of_names_may_begin_with_a_byte_order_mark(tmp_path):
+    folder = write(tmp_path / "set", "id,path,labels\na,a.wav,dog\n", audio={"a.wav": (8000, 1)})
+    (folder / "names.txt").write_bytes(b"\xef\xbb\xbfdog\nrain\n")
+    assert open_split(load_task("audio_tagging"), "all", data=str(folder)).names == ("dog", "rain")
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

@@ -29,6 +29,10 @@ def read_table(path: Path, columns: Sequence[str] = (), **options: Any) -> pd.Da
         ) from None
     except (ValueError, pd.errors.ParserError) as error:
         raise InstructorError(f"{path} is not a readable CSV: {error}") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas has taken the first fields for names of the rows
+        raise InstructorError(
+            f"{path}: its rows have more fields than the header. A field that holds commas needs quotes."
+        )
     for column in columns:
         if column not in table.columns:
             found = [str(name) for name in table.columns if name not in columns]
