@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from earmark.checking import check
 from earmark.errors import InstructorError
 from earmark.shelf import load_task
 from earmark.splits import open_split, recognised
@@ -66,3 +67,36 @@ def test_missing_audio_is_counted(esc50):
     (esc50 / "audio" / "5-500-A-0.wav").unlink()
     with pytest.raises(InstructorError, match=r"1 of the 3 files .* missing, first .*5-500-A-0\.wav"):
         open_split(TASK, "test", data=str(esc50))
+
+
+@pytest.mark.parametrize("place", ["", "ESC-50-master/audio", "ESC-50-master/meta/esc50.csv"])
+def test_a_level_above_or_below_is_told_with_the_right_one(esc50, place):
+    wrong = str(esc50.parent / place)
+    with pytest.raises(InstructorError, match=f"Did you mean {esc50}, which holds ESC-50"):
+        open_split(TASK, "test", data=wrong)
+    with pytest.raises(InstructorError, match=f"Did you mean {esc50}, which holds ESC-50"):
+        check(wrong, None, lambda heard, _: heard)
+
+
+def test_an_index_that_is_not_the_publishers_is_refused_by_name(esc50):
+    index = esc50 / "meta" / "esc50.csv"
+    index.write_text(index.read_text().replace(",5,0,", ",5,zero,"))
+    with pytest.raises(InstructorError, match=r"the index of ESC-50 can't be read .*'zero'"):
+        open_split(TASK, "test", data=str(esc50))
+
+
+def test_a_clip_that_is_listed_twice_is_refused_and_found(esc50):
+    index = esc50 / "meta" / "esc50.csv"
+    lines = index.read_text().splitlines()
+    index.write_text("\n".join([*lines, lines[-1]]) + "\n")
+    with pytest.raises(InstructorError, match="lists the clip '5-500-A-0' more than once"):
+        open_split(TASK, "test", data=str(esc50))
+    found = check(str(esc50), None, lambda heard, _: heard).findings
+    assert [finding.where for finding in found if finding.what == "id in several rows"] == [("5-500-A-0",)]
+
+
+def test_the_shelfs_name_for_folders_is_no_data_set():
+    with pytest.raises(
+        InstructorError, match=r"folder comes with earmark .* name one that has a manifest\.csv"
+    ):
+        open_split(TASK, "test", data="folder")

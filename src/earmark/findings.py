@@ -58,7 +58,10 @@ class Item:
 
 
 def not_whole(items: Sequence[Item], promised: Mapping[str, int]) -> Iterator[Finding]:
-    """Parts of a public set that are not here, or with other numbers of clips than they were published with."""
+    """Ids in several rows; parts of a public set that are not here, or not with as many clips as published."""
+    ids = Counter(item.row.id for item in items)
+    doubled = ((item.row.split, item.row.id) for item in items if ids[item.row.id] > 1)
+    yield from _by_split("fault", "id in several rows", doubled)
     found = Counter(item.row.split for item in items)
     for part, n_clips in promised.items():
         if not found[part]:

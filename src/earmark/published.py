@@ -3,8 +3,9 @@
 A file in `datasets/` declares one: `SET = PublicSet(...)` and `load = SET.load`.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -96,18 +97,33 @@ class PublicSet:
         wanted, name = chosen_parts(split, list(self.parts))
         for part in wanted:
             self._require(root, part)
-        rows = [row for part in wanted for row in self.rows(root, part)]
-        rows = [self._placed(row, root) for row in rows]
-        return make_split(task, rows, root=root, name=name, names=self._names(task, root, rows))
+        with self._own_index(root):
+            rows = [self._placed(row, root) for part in wanted for row in self.rows(root, part)]
+            names = self._names(task, root, rows)
+        return make_split(task, rows, root=root, name=name, names=names)
 
     def all_rows(self, root: Path) -> list[Row]:
         """The rows of every part that is here, each with its part's name as `split`."""
         parts = self.here(root)
         if not parts:
             self._require(root, next(iter(self.parts)))
-        return [
-            replace(self._placed(row, root), split=part) for part in parts for row in self.rows(root, part)
-        ]
+        with self._own_index(root):
+            return [
+                replace(self._placed(row, root), split=part)
+                for part in parts
+                for row in self.rows(root, part)
+            ]
+
+    @contextlib.contextmanager
+    def _own_index(self, root: Path) -> Iterator[None]:
+        """Say whose files they are where what they hold is not what the publisher wrote."""
+        try:
+            yield
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise InstructorError(
+                f"{root}: the index of {self.title} can't be read ({type(error).__name__}: {error}). Is it as "
+                "published? A file that was edited or came only in part has to be unpacked again."
+            ) from error
 
     def _placed(self, row: Row, root: Path) -> Row:
         return replace(
@@ -126,12 +142,16 @@ class PublicSet:
         marker = self.parts[part].marker.replace("|", " or ")
         what = f"{root} does not hold the {part} split of {self.title}: there is no {marker} in it."
         if not root.is_dir():
-            raise InstructorError(f"{what} There is no such folder at all. {self.access}".strip())
+            raise InstructorError(f"{what} There is no such folder at all. {self._way()}".strip())
         near = None if self.any_folder else self._likely_root(root)
         if near is not None:
             raise InstructorError(f"{what} Did you mean {near}?")
         parts = ", ".join(self.here(root)) or "none of it"
         raise InstructorError(f"{what} Found here: {parts}.")
+
+    def _way(self) -> str:
+        """How to come by the set."""
+        return self.access or ("earmark data get downloads it." if self.archives else "")
 
     def _likely_root(self, root: Path) -> Path | None:
         """A folder near this one that holds a part of the set."""

@@ -1,6 +1,7 @@
 """From rows to a split: what every data set goes through, be it a course's folder or a public set."""
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,12 @@ def make_split(
     if not rows:
         raise InstructorError(
             f"{root}: no group of clips falls to the split {name!r}; name the splits yourself."
+        )
+    ids = Counter(row.id for row in rows)
+    if len(ids) < len(rows):
+        doubled = ids.most_common(1)[0][0]
+        raise InstructorError(
+            f"{root}: its index lists the clip {doubled!r} more than once; ids must differ."
         )
     needed = [path for row in rows for path in task.files(row)]
     missing = [path for path in needed if not path.is_file()]
