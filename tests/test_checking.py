@@ -198,6 +198,15 @@ def test_a_public_set_of_which_parts_are_missing(tmp_path, monkeypatch):
     assert ("remark", "not here", "fold3", 0) in found
 
 
+def test_a_wav_that_ends_before_its_header_says_is_a_fault(folder):
+    path = folder.path / "test é" / "0.wav"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert ("fault", "can't be decoded", "test", 1) in folder.found()
+    path.write_bytes(whole[:4] + b"\xff" * 4 + whole[8:])  # as ffmpeg writes to a pipe
+    assert folder.found() == set()
+
+
 def test_a_name_that_is_none_gets_the_nearest():
     with pytest.raises(InstructorError, match="Did you mean 'esc50'"):
         check("esc5", None, lambda heard, _: heard)

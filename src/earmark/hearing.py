@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import struct
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -28,6 +30,8 @@ SHORT = 0.1
 TRUNCATED = 0.1
 """Seconds that a file may end before its header says."""
 BATCH = 256
+UNKNOWN_SIZE = 0x7FFFF000
+"""From here on the size in a RIFF header is what a writer to a pipe puts there, as ffmpeg and SoX do."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,19 @@ def own_form(segment: Segment) -> tuple[NDArray[np.float32], int]:
     audio = decode(replace(segment, sr=0, n_channels=0))
     info = soundfile.info(segment.path)
     sr = int(info.samplerate)
-    promised = segment.seconds or info.frames / sr - segment.start
+    promised = segment.seconds or _frames_promised(segment.path, info.frames) / sr - segment.start
     if len(audio) / sr < promised - TRUNCATED:
         raise InstructorError(f"{segment.path} ends after {len(audio) / sr:.2f} of {promised:.2f} s.")
     return audio, sr
+
+
+def _frames_promised(path: Path, found: int) -> float:
+    """How many frames a file's header speaks of; libsndfile tells of a RIFF file only those that are there."""
+    with path.open("rb") as file:
+        kind, n_bytes = struct.unpack("<4sI", file.read(8).ljust(8, b"\0"))
+    if kind != b"RIFF" or n_bytes >= UNKNOWN_SIZE:
+        return found
+    return found * max(1.0, float(n_bytes + 8) / path.stat().st_size)
 
 
 def _flat_tops(audio: NDArray[np.float32]) -> float:
