@@ -141,6 +141,22 @@ def test_shares_that_are_none(parts):
         read_shares(parts, 0)
 
 
+def test_no_split_is_called_all():
+    with pytest.raises(InstructorError, match="no split can be called all"):
+        read_shares("all=1,test=1", 0)
+
+
+def test_a_field_that_csv_does_not_take_is_told(folder):
+    manifest = folder / "manifest.csv"
+    manifest.write_text(
+        manifest.read_text(encoding="utf-8") + "c30,," + "é 0.wav," + "x" * 200_000 + ",,\n", encoding="utf-8"
+    )
+    before = manifest.read_bytes()
+    with pytest.raises(InstructorError, match=r"can't be rewritten: field larger .* quote left open"):
+        write_splits(folder, part(folder, by="id", shares=SHARES, task=None, seed=0), force=True)
+    assert manifest.read_bytes() == before
+
+
 def test_unknown_columns_and_too_few_groups(folder):
     with pytest.raises(InstructorError, match="Did you mean 'group'"):
         part(folder, by="grup", shares=SHARES, task=None, seed=0)

@@ -89,6 +89,8 @@ def read_shares(parts: str, folds: int) -> dict[str, float]:
         raise InstructorError(
             f"--parts takes names and shares, as in train=60,valid=20,test=20: got {parts!r}."
         )
+    if "all" in shares:
+        raise InstructorError("--parts: --split all takes every clip, so that no split can be called all.")
     return {name: share / sum(shares.values()) for name, share in shares.items()}
 
 
@@ -100,7 +102,10 @@ def write_splits(folder: Path, parted: Parted, *, force: bool) -> None:
     """
     path = folder / "manifest.csv"
     text = path.read_bytes().decode("utf-8")
-    lines = [line for line in csv.reader(io.StringIO(text.removeprefix(BOM), newline="")) if line]
+    try:
+        lines = [line for line in csv.reader(io.StringIO(text.removeprefix(BOM), newline="")) if line]
+    except csv.Error as error:
+        raise InstructorError(f"{path} can't be rewritten: {error}. Is a quote left open?") from None
     header, records = lines[0], lines[1:]
     column = header.index("split") if "split" in header else len(header)
     if column == len(header):
