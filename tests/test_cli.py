@@ -40,7 +40,8 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_commands_are_the_ones_promised():
     promised = ["demo", "tasks", "new", "train", "check", "grade", "board", "rescore", "show", "doctor"]
-    assert sorted(commands()) == sorted([*promised, "data get", "data list", "data make"])
+    promised += ["compare", "rerun", "data get", "data list", "data check", "data split", "data make"]
+    assert sorted(commands()) == sorted(promised)
 
 
 @pytest.mark.parametrize("command", commands())
@@ -87,8 +88,10 @@ def test_a_board_is_printed_without_what_the_tasks_need(own_course):
         (("grade", "audio_tagging/cnn", "--data", ".", "--seed", "3"), "--seed renders embedded data"),
         (("show", "nothing"), "no run"),
         (("rescore",), "neither or both"),
+        (("compare", "nothing", "none"), "no run"),
+        (("rerun", "nothing"), "no run"),
         (("new", "audio_tagging", "tests"), "not an empty folder"),
-        (("data", "make", "audio_tagging"), "Missing option"),
+        (("data", "make", "audio_tagging"), "got neither"),
     ],
 )
 def test_wrong_words_end_with_2_and_say_what_was_meant(words, message):

@@ -28,6 +28,7 @@ for command in (board.tasks, make.new, make.train, grade.check, grade.grade, boa
     app.command()(command)
 app.command("show")(board.show)
 app.command()(compare.compare)
+app.command()(compare.rerun)
 app.command()(grade.rescore)
 app.add_typer(sets, name="data")
 app.command()(grade.demo)

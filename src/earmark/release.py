@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from earmark.errors import InstructorError
 from earmark.leaderboard import clock
 from earmark.leaderboard.ladder import Entry
 from earmark.leaderboard.records import OutcomeRecord, RunRecord
@@ -41,6 +42,15 @@ def released_outcomes(run: RunRecord, outcomes: Sequence[OutcomeRecord]) -> list
         return list(outcomes)
     nameless = [replace(each, clip_id="", group="", seconds=0.0, score=None) for each in outcomes]
     return sorted(nameless, key=lambda each: (each.state, each.verdict, each.message))
+
+
+def check_open(run: RunRecord, *, private: bool) -> None:
+    """Raise InstructorError where a run's scores in full are more than its board shows, and not asked for as such."""
+    if _view(run).part != "whole" and not private:
+        raise InstructorError(
+            f"The board of {run.task} has a public and a private part, and this tells of all clips: for staff. "
+            "Add --private."
+        )
 
 
 def _view(run: RunRecord) -> View:
