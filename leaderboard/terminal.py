@@ -17,7 +17,7 @@ def print_board(board: Board, console: Console, title: str = "") -> None:
     """Print a board with its rule, its caveats and what did not rank."""
     if not console.is_terminal:
         # A file has no edge to fold at: no cell is broken.
-        widest = width_of(_columns(board, metrics_shown=_MORE_METRICS))
+        widest = width_of(table_columns(board, metrics_shown=_MORE_METRICS))
         console = Console(file=console.file, width=max(_PIPED_WIDTH, widest), no_color=True)
     console.print()
     console.print(
@@ -41,8 +41,8 @@ def did_not_rank(run: RunRecord) -> str:
 
 def _table(board: Board, width: int) -> Text:
     """The table with as much beside the headline as fits: further metrics go first, then the cost."""
-    choices = (_columns(board, metrics_shown=count) for count in range(_MORE_METRICS, -1, -1))
-    bare = _columns(board, metrics_shown=0, cost=False)
+    choices = (table_columns(board, metrics_shown=count) for count in range(_MORE_METRICS, -1, -1))
+    bare = table_columns(board, metrics_shown=0, cost=False)
     columns = next((columns for columns in choices if width_of(columns) <= width), bare)
     head, *rows = head_and_rows(columns, width)
     table = Text.assemble("\n", (head, "bold"), "\n")
@@ -51,7 +51,8 @@ def _table(board: Board, width: int) -> Text:
     return table
 
 
-def _columns(board: Board, *, metrics_shown: int, cost: bool = True) -> list[Column]:
+def table_columns(board: Board, *, metrics_shown: int, cost: bool = True) -> list[Column]:
+    """What a board's table shows, with this many metrics beside the headline."""
     teams = any(row.run.team for row in board.rows)
     failures = any(row.run.clips_failed for row in board.rows)
     public = any(row.public for row in board.rows)

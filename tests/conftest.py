@@ -13,7 +13,13 @@ import soundfile
 from servers import new_database, postgresql, search_path
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
-COMMANDS = {"bubblewrap": "bwrap", "ffmpeg": "ffmpeg", "chromium": "chromium", "postgresql": "postgres"}
+COMMANDS = {
+    "bubblewrap": "bwrap",
+    "ffmpeg": "ffmpeg",
+    "chromium": "chromium",
+    "postgresql": "postgres",
+    "texlive-latex-recommended": "pdflatex",
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

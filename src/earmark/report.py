@@ -90,6 +90,16 @@ def print_run(console: Console, run: RunRecord, outcomes: Sequence[OutcomeRecord
         say("  lowest clips: " + ", ".join(f"{out.clip_id} {out.score:.3f}" for out in hardest))
 
 
+def print_scores(console: Console, scores: Sequence[ScoreRecord]) -> None:
+    """Every score that a run was ever given, the newest first, with the version of its scorer."""
+    say = _plain(console)
+    current: set[str] = set()
+    for score in scores:
+        now = "" if score.part in current else ", current"
+        current.add(score.part)
+        say(f"  {score.created:%Y-%m-%d %H:%M} UTC  scorer {score.scorer_hash}  {_headline(score)}{now}")
+
+
 def _remarks(run: RunRecord) -> list[str]:
     """Lines on how the run was made, those that apply."""
     peak = run.peak_memory_bytes

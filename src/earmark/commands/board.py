@@ -39,6 +39,8 @@ def board(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line for each row.")
     ] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print a booktabs table for each board.")] = False,
+    parquet: Annotated[Path | None, typer.Option(help="Write the rows into this Parquet file.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a static site into this folder.")] = None,
     without: Annotated[
         str, typer.Option(help="Leave out rows with these marks, such as unsealed,rendered,external-data.")
@@ -54,7 +56,7 @@ def board(
     """
     from earmark import course
     from earmark.boards import boards_of, marks_named, print_boards, write_site
-    from earmark.leaderboard import exports
+    from earmark.leaderboard import exports, latex
     from earmark.leaderboard.store import Store
     from earmark.shelf import about_task
 
@@ -67,6 +69,11 @@ def board(
         typer.echo(exports.as_csv(found), nl=False)
     elif as_json:
         typer.echo(exports.as_json(found), nl=False)
+    elif as_latex:
+        typer.echo(latex.as_latex(found), nl=False)
+    elif parquet is not None:
+        exports.write_parquet(found, parquet)
+        typer.echo(parquet)
     elif html is not None:
         typer.echo(write_site(store, found, html))
     else:
@@ -78,6 +85,9 @@ def show(
     clips: Annotated[int, typer.Option(help="How many of the lowest clips to list.")] = 5,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the run and its clips as one JSON object.")
+    ] = False,
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Also every earlier score, with its scorer's version.")
     ] = False,
     private: Annotated[
         bool, typer.Option("--private", help="For staff: also what its board does not show yet.")
@@ -95,20 +105,26 @@ def show(
 
     from earmark import course
     from earmark.boards import find_run
-    from earmark.leaderboard.exports import run_object
+    from earmark.leaderboard.exports import run_object, score_object
     from earmark.leaderboard.store import Store
-    from earmark.release import released, released_outcomes
-    from earmark.report import print_run
+    from earmark.release import check_open, released, released_outcomes
+    from earmark.report import print_run, print_scores
 
     store = Store(course.database())
     record = find_run(store, run)
     outcomes = store.outcomes(record.id)
+    if scores:
+        check_open(record, private=private)
+    history = store.scores(record.id) if scores else []
     if not private:
         outcomes, record = released_outcomes(record, outcomes), released(record, store)
     if as_json:
-        typer.echo(json.dumps(run_object(record) | {"outcomes": [asdict(outcome) for outcome in outcomes]}))
+        told = {"outcomes": [asdict(outcome) for outcome in outcomes]}
+        told |= {"scores": [score_object(score) for score in history]} if scores else {}
+        typer.echo(json.dumps(run_object(record) | told))
     else:
         print_run(Console(), record, outcomes, clips=clips)
+        print_scores(Console(), history)
 
 
 def doctor() -> None:
