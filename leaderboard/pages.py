@@ -45,32 +45,32 @@ class Page:
     """How the task is scored, plain text whose line breaks are kept."""
     file: str
 
-    @property
+    @cached_property
     def axis(self) -> Axis:
         scores = [row.score for row in self.board.rows]
         return axis(value for score in scores for value in (score.low, score.value, score.high))
 
-    @property
+    @cached_property
     def floor(self) -> Row | None:
         """The reference to beat, drawn as a line through all rows."""
         return next((row for row in self.board.rows if row.run.reference), None)
 
-    @property
+    @cached_property
     def teams(self) -> bool:
         """Whether any run is of a team."""
         return any(row.run.team for row in self.board.rows)
 
-    @property
+    @cached_property
     def columns(self) -> list[Column]:
         return [*metric_columns(self.board.rows), *cost_columns(self.board.rows)]
 
-    @property
+    @cached_property
     def marks(self) -> dict[str, str]:
         """The marks that some run bears, with what each means."""
         borne = {mark for row in self.board.rows for mark in row.marks}
         return {mark: meaning for mark, meaning in MARKS.items() if mark in borne}
 
-    @property
+    @cached_property
     def public(self) -> bool:
         """Whether a public score stands beside the one that ranks."""
         return any(row.public for row in self.board.rows)
@@ -114,7 +114,7 @@ class RunPage:
     row: Row
     examples: Examples
 
-    @property
+    @cached_property
     def metrics(self) -> figures.Metrics:
         return figures.sort_metrics(self.row.score.metrics)
 
@@ -145,7 +145,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"figures": figures, "run_file": run_file, "clips": CLIPS}
+    environment.globals |= {"up": "", "figures": figures, "run_file": run_file, "clips": CLIPS}
     return environment
 
 
