@@ -61,6 +61,8 @@ def test_the_run_after_the_last_is_refused_and_told_when_the_next_is_possible(st
     assert len(store.runs()) == 2
     now("2026-12-01 00:00", "Asia/Taipei")
     store.begin(new(), terms)
+    now("2026-11-29 23:59", "Asia/Taipei")  # a clock that was set back: runs of later days are not that day's
+    store.begin(new(), terms)
 
 
 @pytest.mark.parametrize("end", ["scored", "failed", "errored", "running"])
@@ -186,7 +188,11 @@ def test_of_eight_graders_at_once_none_lets_a_run_too_many_through(url):
     for grader in graders:
         assert grader.stdout is not None
         assert grader.stdout.readline() == "ready\n"
-    said = [grader.communicate("go\n")[0].split() for grader in graders]
+    for grader in graders:
+        assert grader.stdin is not None
+        grader.stdin.write("go\n")
+        grader.stdin.flush()
+    said = [grader.communicate()[0].split() for grader in graders]
     assert sorted(word for words in said for word in words) == ["begun"] * 5 + ["refused"] * 19
     with Store(url) as store:
         assert len(store.runs()) == 5
