@@ -40,9 +40,12 @@ def npy(path: Path) -> Counted:
 
 
 def npz(path: Path) -> Counted:
+    """A skops file is one too, with a description of the model among its arrays."""
     with zipfile.ZipFile(path) as archive:
         found = []
         for name in archive.namelist():
+            if not name.endswith(".npy"):
+                continue
             with archive.open(name) as file:
                 found.append(_npy(file))  # type: ignore[arg-type]  # it reads, which is all that is asked
     return sum(numbers for numbers, _ in found), sum(size for _, size in found)
@@ -83,6 +86,7 @@ COUNTS: dict[str, Callable[[Path], Counted]] = {
     ".safetensors": safetensors,
     ".npy": npy,
     ".npz": npz,
+    ".skops": npz,
     ".pt": torch,
     ".pth": torch,
     ".ckpt": torch,

@@ -1,9 +1,9 @@
 """How many parameters a submission has: told of each run, and limited by some courses.
 
-Counted are the numbers in its weights, at least one for each four bytes of them. A file that can't be counted
-without running code that it brings along (pickles, HDF5, ONNX), and what lies in other files (code, a report, a
-table of numbers in a text) or in names counts as one parameter for each four bytes beyond the first MiB of all of them
-together, so that weights can't hide.
+Counted are the numbers in its weights, at least one for each four bytes of them. A file of weights that can't be
+counted without running code that it brings along (pickles, HDF5, ONNX) counts as one parameter for each four bytes.
+So that weights can't hide, what lies in other files (code, a report, a table of numbers in a text) or in names counts
+alike, beyond the first MiB of all of them together.
 """
 
 import tempfile
@@ -15,7 +15,7 @@ import numpy as np
 from earmark.submissions import counting
 from earmark.submissions.binds import Bind
 from earmark.submissions.errors import OurFault, SubmissionError
-from earmark.submissions.folder import Submission, checked_files
+from earmark.submissions.folder import WEIGHTS, Submission, checked_files
 from earmark.submissions.limits import Limits
 from earmark.submissions.sandbox import Isolation
 from earmark.submissions.session import Session
@@ -44,15 +44,17 @@ def _within(submission: Submission, limits: Limits, isolation: Isolation) -> int
     sizes = np.array([file.stat().st_size for file in files])
     numbers, taken = _counted(submission, names, limits, isolation).T
     each = np.maximum(numbers, taken // BYTES_EACH)
-    other = np.maximum(0, sizes - taken) + [len(name.encode()) for name in names]
+    uncounted = (taken == 0) & [Path(name).suffix.lower() in WEIGHTS for name in names]
+    each[uncounted] = sizes[uncounted] // BYTES_EACH
+    other = np.where(uncounted, 0, np.maximum(0, sizes - taken)) + [len(name.encode()) for name in names]
     total = int(each.sum() + max(0, other.sum() - FREE_BYTES) // BYTES_EACH)
     if limits.parameters is not None and total > limits.parameters:
         largest = int(np.argmax(each + other // BYTES_EACH))
         raise SubmissionError(
             "too large",
             f"{total:,} parameters; {limits.parameters:,} are allowed. Most are in {names[largest]}. Counted are "
-            "numbers in .safetensors, .npz, .npy and state_dicts (.pt), an optimizer's state too; any other "
-            "file counts as a parameter for each 4 bytes beyond 1 MiB of them.",
+            "numbers in .safetensors, .npz, .npy, .skops and state_dicts (.pt), an optimizer's state too; other "
+            "weights count as a parameter for each 4 bytes, other files so beyond 1 MiB of them.",
         )
     return total
 

@@ -7,6 +7,7 @@ import struct
 import numpy as np
 import pytest
 import safetensors.numpy
+import skops.io
 import torch
 
 from earmark.submissions import counting
@@ -42,6 +43,7 @@ FILES = [
     ("w.safetensors", lambda p: safetensors.numpy.save_file({"w": np.zeros((3, 4), np.float32)}, p), 12),
     ("w.npz", lambda p: np.savez(p, a=np.zeros((2, 3), np.float32), b=np.zeros(4, np.float32)), 10),
     ("w.npz", lambda p: np.savez_compressed(p, a=np.zeros(1000, np.float16)), 1000),
+    ("w.skops", lambda p: skops.io.dump({"w": np.zeros((3, 4), np.float32), "kind": "linear"}, p), 12),
     ("w.npy", lambda p: np.save(p, np.zeros((5, 2), np.int8)), 10),
     ("w.npy", lambda p: np.save(p, np.zeros(10, np.float64)), 20),
     ("w.pt", lambda p: torch.save(model().state_dict(), p), 20),
@@ -110,6 +112,13 @@ def test_weights_in_other_files_count_by_their_bytes(submission, name):
     verdict, said = refusal(submission, 1_000)
     assert verdict == "too large"
     assert f"Most are in {name}" in said
+
+
+@pytest.mark.system("bubblewrap")
+@pytest.mark.parametrize(("name", "counted"), [("weights.pkl", 100), ("weights.onnx", 100), ("notes.txt", 0)])
+def test_weights_that_cannot_be_counted_count_by_their_bytes_from_the_first_on(submission, name, counted):
+    (submission / name).write_bytes(bytes(400))
+    assert check_parameters(kept(submission), Limits(), "bubblewrap") == counted
 
 
 @pytest.mark.system("bubblewrap")
