@@ -121,6 +121,7 @@ def test_one_run_scores_both_parts_and_only_the_public_one_is_told_before_the_en
     stored = Store(course.database()).run(run["run"])
     public, private = stored.parts["public"], stored.parts["private"]
     assert public.value * 6 + private.value * 6 == pytest.approx(stored.score.value * 12)
+    assert (public.metrics["n_clips"], private.metrics["n_clips"]) == (6, 6)
     assert run["headline"]["value"] == pytest.approx(public.value, abs=(public.high - public.low) / 2 or 0.1)
     shown = earmark("show", run["run"])
     assert "on the public part" in shown
