@@ -209,6 +209,16 @@ def test_a_team_that_has_had_its_runs_is_refused_before_anything_runs_and_others
 
 
 @pytest.mark.system("bubblewrap")
+def test_the_team_that_staff_name_counts_whatever_is_declared(toy, own_course, monday):
+    rules(own_course, quota=2)
+    aliases = [toy.submit(f"alias{n}", submission__yaml=f"team: nobody {n}") for n in range(2)]
+    spoilt = toy.submit("spoilt", None)  # so that nothing it declares can be read
+    runs = grade(toy, aliases[0], spoilt, aliases[1], code=1, team="reds")
+    assert [run["state"] for run in runs] == ["scored", "failed", "refused"]
+    assert {run.team for run in Store(course.database()).runs() if not run.reference} == {"reds"}
+
+
+@pytest.mark.system("bubblewrap")
 def test_what_a_submission_declares_is_marked(toy, own_course):
     said = "external_data: [NSynth]\npretrained: [MERT]"
     grade(toy, toy.submit("taught", submission__yaml=said))

@@ -137,11 +137,13 @@ class Batch:
         data: str | None = None,
         seed: int | None = None,
         name: str | None = None,
+        team: str | None = None,
         rerun_of: str | None = None,
     ) -> Result:
-        """Grade one submission, by its own name or `name`, and remember what came of it, whatever it is.
+        """Grade one submission and remember what came of it, whatever it is.
 
-        `rerun_of`: the id of the run that this one repeats. A built-in baseline is nobody's try.
+        `name` and `team` stand in place of its own; `rerun_of`: the id of the run that this one repeats. A built-in
+        baseline is nobody's try.
         """
         grader = self._grader(task, split, data, seed)
         run = self._graded_before(folder, grader) if self.reuse else None
@@ -155,6 +157,7 @@ class Batch:
                         folder,
                         lambda done, all_: progress.update(bar, completed=done, total=all_),
                         name=name,
+                        team=team,
                         counted=folder not in baselines(task).values(),
                         rerun_of=rerun_of,
                     )

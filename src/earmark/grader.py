@@ -73,14 +73,15 @@ class Grader:
         progress: Progress = lambda _done, _all: None,
         *,
         name: str | None = None,
+        team: str | None = None,
         counted: bool = True,
         rerun_of: str | None = None,
     ) -> RunRecord:
         """Run a submission, a folder or an archive of one, on the split; returns the finished run, come what may.
 
-        It is called `name`, or as its folder or archive is. Where it is `counted` and its team has had its runs of
-        the day, nothing of it runs and QuotaReachedError is raised. `rerun_of`: the id of the run that this one
-        repeats, which no quota counts.
+        It is called `name`, or as its folder or archive is; its team is `team`, or what it declares. Where it is
+        `counted` and that team has had its runs of the day, nothing of it runs and QuotaReachedError is raised.
+        `rerun_of`: the id of the run that this one repeats, which no quota counts.
         A fault of the student's is a failed run with its verdict. A fault of ours is an errored run that
         costs the student nothing, and is raised as OurFault.
         """
@@ -88,11 +89,12 @@ class Grader:
         limits, terms = self.task.limits, self.terms if counted else FREE
         name = name or name_of(folder)
         try:
-            submission = replace(take_in(folder, self.kept, max_bytes=limits.folder_bytes), name=name)
+            taken = take_in(folder, self.kept, max_bytes=limits.folder_bytes)
         except SubmissionError as error:
-            run_id = self.store.begin(self._new_run(name, rerun_of=rerun_of), terms)
-            return self._failed(run_id, error)
-        run_id = self.store.begin(self._new_run(submission.name, submission, rerun_of=rerun_of), terms)
+            new = replace(self._new_run(name), team=team or "", rerun_of=rerun_of)
+            return self._failed(self.store.begin(new, terms), error)
+        submission = replace(taken, name=name, team=taken.team if team is None else team)
+        run_id = self.store.begin(replace(self._new_run(name, submission), rerun_of=rerun_of), terms)
         tally = Tally(notes=dict.fromkeys(self.split.notes), marks=declared_marks(submission))
         if submission.task not in (None, self.task_name):
             said = f"Its {DECLARATION} says task: {submission.task}; graded for {self.task_name}."
@@ -133,14 +135,7 @@ class Grader:
                 return run
         return None
 
-    def _new_run(
-        self,
-        name: str,
-        submission: Submission | None = None,
-        *,
-        reference: bool = False,
-        rerun_of: str | None = None,
-    ) -> NewRun:
+    def _new_run(self, name: str, submission: Submission | None = None, *, reference: bool = False) -> NewRun:
         return NewRun(
             task=self.task_name,
             submission=name,
@@ -160,7 +155,6 @@ class Grader:
             code_hash=submission.code_hash if submission else "",
             weights_hash=submission.weights_hash if submission else "",
             submission_hash=content_hash(submission) if submission else "",
-            rerun_of=rerun_of,
             packages=packages(),
             machine=described(self.device),
         )

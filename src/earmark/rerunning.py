@@ -78,6 +78,7 @@ def rerun(run: RunRecord, store: Store, *, device: str = "") -> Agreement:
         data=run.data,
         seed=run.seed,
         name=run.submission,
+        team=run.team,
         rerun_of=run.id,
     )
     if result.run is None:

@@ -39,6 +39,9 @@ def grade(
     data: Data = None,
     seed: Seed = None,
     device: Device = "auto",
+    team: Annotated[
+        str | None, typer.Option(help="Whose hand-ins these are, whatever their submission.yaml says.")
+    ] = None,
     as_json: AsJson = False,
     isolation: IsolationName = "bubblewrap",
     unsealed: Unsealed = False,
@@ -54,7 +57,7 @@ def grade(
     batch = Batch(device=device_named(device), isolation=isolation_named(isolation, unsealed=unsealed))
     work = resolve(folders, task)
     for (folder, task_name), name in zip(work, called([folder for folder, _ in work]), strict=True):
-        result = batch.grade(folder, task_name, split=split, data=data, seed=seed, name=name)
+        result = batch.grade(folder, task_name, split=split, data=data, seed=seed, name=name, team=team)
         if as_json:
             typer.echo(json.dumps(as_object(result, batch.store)))
         else:
