@@ -118,7 +118,11 @@ def history(steps: Sequence[Step], *, until: datetime, quality: str) -> Chart:
     rows.append(rows[-1] | {"time": max(until, steps[-1].created).isoformat(), "risen": False})
     axis = {"labelOverlap": True, "tickCount": 5, "grid": False}
     x = {"field": "time", "type": "temporal", "title": "Time (UTC)", "scale": {"type": "utc"}, "axis": axis}
-    encoding = {"x": x, "y": _quantitative("value", quality, scale={"zero": False})}
+    scale: Spec = {"zero": False}
+    if len(steps) == 1:
+        # An axis has to have a length, which a single value does not give it.
+        scale["domain"] = [steps[0].value - 0.1, steps[0].value + 0.1]
+    encoding = {"x": x, "y": _quantitative("value", quality, scale=scale)}
     tooltip = [
         {"field": "name", "title": "Run"},
         {"field": "said", "title": "Score"},
