@@ -33,6 +33,13 @@ def rank_intervals(replicates: Sequence[Floats]) -> list[tuple[int, int]]:
     return [(int(low), int(high)) for low, high in zip(best, worst, strict=True)]
 
 
+def is_better(run: Floats, other: Floats) -> bool:
+    """Whether a run is significantly better than another on the same draws, both (n_draws,); False if neither varies."""
+    if run.shape != other.shape or not ((run != run[0]).any() or (other != other[0]).any()):
+        return False
+    return bool(_better(np.stack([run, other]))[0, 1])
+
+
 def _better(replicates: Floats) -> NDArray[np.bool_]:
     """Of each run, (n_runs, n_draws), whether it is significantly better than each: bool (n_runs, n_runs).
 
@@ -41,13 +48,17 @@ def _better(replicates: Floats) -> NDArray[np.bool_]:
     they needed themselves.
     """
     runs, draws = replicates.shape
+    # Five hundred runs are a quarter of a million pairs: places within a draw compare faster than numbers, for they
+    # are shorter, and draws are counted eight a byte.
+    places = np.empty(replicates.shape, dtype=np.min_scalar_type(runs))
+    for k, draw in enumerate(replicates.T):
+        places[:, k] = np.searchsorted(np.sort(draw), draw)
+    ahead = [np.bitwise_count(np.packbits(run > places, axis=1)).sum(axis=1, dtype=int) for run in places]
+    not_ahead = draws - np.array(ahead)
     lower = int(0.025 * (draws - 1))
-    better = np.zeros((runs, runs), dtype=bool)
-    for i, run in enumerate(replicates):
-        # Eight draws a byte: five hundred runs are a quarter of a million pairs.
-        ahead = np.bitwise_count(np.packbits(run > replicates, axis=1)).sum(axis=1, dtype=int)
-        better[i] = draws - ahead <= lower
-        unsure = np.flatnonzero(draws - ahead == lower + 1)
-        if unsure.size:
-            better[i, unsure] = np.quantile(run - replicates[unsure], 0.025, axis=1) > 0
+    better = np.asarray(not_ahead <= lower)
+    unsure = np.argwhere(not_ahead == lower + 1)
+    for few in np.array_split(unsure, len(unsure) // 1000 + 1):
+        i, j = few.T
+        better[i, j] = np.quantile(replicates[i] - replicates[j], 0.025, axis=1) > 0
     return better

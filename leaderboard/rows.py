@@ -45,10 +45,10 @@ def read_runs(
     Two statements may see two moments, but a run that the first sees scored has its scores in the second.
     """
     query = select(*_columns(RUNS, of_run)).where(*filters).order_by(RUNS.c.created.desc(), RUNS.c.id)
-    runs = [_record(RunRecord, of_run, row) for row in connection.execute(query)]
+    runs = [_record(RunRecord, of_run, row) for row in connection.execute(query).all()]
     scores: dict[str, dict[str, ScoreRecord]] = defaultdict(dict)
     names = ("part", *of_score)
-    for row in connection.execute(_newest_scores(filters, parts, of_score)):
+    for row in connection.execute(_newest_scores(filters, parts, of_score)).all():
         scores[row[0]][row[1]] = _record(ScoreRecord, names, row[1:])
     for run in runs:
         if run.state == "scored":
@@ -61,7 +61,7 @@ def read_scores(connection: Connection, run_id: str) -> list[ScoreRecord]:
     """All scores of a run, the newest first."""
     names = ("part", *SCORE)
     query = select(*_columns(SCORES, names)).where(SCORES.c.run_id == run_id).order_by(SCORES.c.id.desc())
-    return [_record(ScoreRecord, names, row) for row in connection.execute(query)]
+    return [_record(ScoreRecord, names, row) for row in connection.execute(query).all()]
 
 
 def read_replicates(
@@ -75,7 +75,7 @@ def read_replicates(
 def read_outcomes(connection: Connection, run_id: str) -> list[OutcomeRecord]:
     """The outcomes of a run, in order of clip id."""
     query = select(*_columns(OUTCOMES, OUTCOME)).where(OUTCOMES.c.run_id == run_id)
-    found = [_record(OutcomeRecord, OUTCOME, row) for row in connection.execute(query)]
+    found = [_record(OutcomeRecord, OUTCOME, row) for row in connection.execute(query).all()]
     return sorted(found, key=lambda outcome: outcome.clip_id)  # PostgreSQL would sort as its locale does
 
 
