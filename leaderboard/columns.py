@@ -52,7 +52,7 @@ def metric_columns(rows: Sequence[Row]) -> Iterator[Column]:
 
 
 def _metric(name: str, row: Row) -> Cell:
-    value = figures.sort_metrics(row.score.metrics).scalars.get(name)
+    value = figures.scalars(row.score.metrics).get(name)
     return Cell(value, figures.number(value))
 
 

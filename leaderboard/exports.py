@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from earmark.leaderboard.figures import sort_metrics
+from earmark.leaderboard.figures import scalars
 from earmark.leaderboard.ranking import Board
 from earmark.leaderboard.records import RunRecord, ScoreRecord
 
@@ -128,7 +128,7 @@ def _line(entry: dict[str, Any]) -> dict[str, Any]:
     line = {name: flat[name] for name in COLUMNS}
     for part, ends in entry["parts"].items():
         line |= {f"{part}.{name}": value for name, value in ends.items()}
-    for name, value in sort_metrics(entry["metrics"]).scalars.items():
+    for name, value in scalars(entry["metrics"]).items():
         low, high = entry["intervals"].get(name) or (None, None)
         line |= {f"metrics.{name}": value, f"metrics.{name}.low": low, f"metrics.{name}.high": high}
     return line

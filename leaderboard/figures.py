@@ -102,7 +102,6 @@ class Metrics:
 
 def sort_metrics(metrics: Mapping[str, Any]) -> Metrics:
     """Numbers, dicts of numbers and nested lists apart; anything else (a text, a remark) is left out."""
-    scalars = {name: value for name, value in metrics.items() if _is_number(value)}
     by_class = {
         name: value
         for name, value in metrics.items()
@@ -115,13 +114,18 @@ def sort_metrics(metrics: Mapping[str, Any]) -> Metrics:
             # Whoever reports a square matrix mostly reports something else for the same classes too.
             names = next((names for names in classes if len(names) == len(value)), ())
             matrices.append(Matrix(name, names, tuple(tuple(row) for row in value)))
-    return Metrics(scalars, by_class, tuple(matrices))
+    return Metrics(scalars(metrics), by_class, tuple(matrices))
+
+
+def scalars(metrics: Mapping[str, Any]) -> dict[str, Number]:
+    """The metrics that are numbers, or undefined."""
+    return {name: value for name, value in metrics.items() if _is_number(value)}
 
 
 def more_metrics(scores: Iterable[ScoreRecord], count: int) -> list[str]:
     """The first few numbers, beside the headline, that runs report."""
     scores = list(scores)
-    names = dict.fromkeys(name for score in scores for name in sort_metrics(score.metrics).scalars)
+    names = dict.fromkeys(name for score in scores for name in scalars(score.metrics))
     headlines = {score.name for score in scores}
     return [name for name in names if name not in headlines][:count]
 

@@ -1,9 +1,11 @@
 """A board as it prints. Piped, it keeps to plain text and is as wide as it needs to be."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
-from earmark.leaderboard.figures import duration, interval, memory, more_metrics, number, sort_metrics
+from earmark.leaderboard.figures import duration, interval, memory, more_metrics, number, scalars
 from earmark.leaderboard.layout import Column, head_and_rows, width_of
 from earmark.leaderboard.marks import MARKS
 from earmark.leaderboard.ranking import Board, Row
@@ -15,16 +17,17 @@ _PIPED_WIDTH = 100
 
 def print_board(board: Board, console: Console, title: str = "") -> None:
     """Print a board with its rule, its caveats and what did not rank."""
+    columns = _fitting_columns(board, console.width) if console.is_terminal else table_columns(board)
     if not console.is_terminal:
         # A file has no edge to fold at: no cell is broken.
-        widest = width_of(table_columns(board, metrics_shown=_MORE_METRICS))
-        console = Console(file=console.file, width=max(_PIPED_WIDTH, widest), no_color=True)
+        width = max(_PIPED_WIDTH, width_of(columns))
+        console = Console(file=console.file, width=width, no_color=True)
     console.print()
     console.print(
         Text.assemble((_line(title) or board.task, "bold"), f"  {_line(board.data)}, {board.name_of_split}")
     )
     if board.rows:
-        console.print(_table(board, console.width), no_wrap=True, overflow="ignore", crop=False)
+        console.print(_table(board, columns, console.width), no_wrap=True, overflow="ignore", crop=False)
     else:
         console.print("No run has been scored on this split.")
     for line in (*board.rules, *board.caveats):
@@ -39,11 +42,14 @@ def did_not_rank(run: RunRecord) -> str:
     return f"{_name(run)} — {why}" + (f": {_line(run.reason)}" if run.reason else "")
 
 
-def _table(board: Board, width: int) -> Text:
-    """The table with as much beside the headline as fits: further metrics go first, then the cost."""
+def _fitting_columns(board: Board, width: int) -> list[Column]:
+    """As much beside the headline as fits: further metrics go first, then the cost."""
     choices = (table_columns(board, metrics_shown=count) for count in range(_MORE_METRICS, -1, -1))
-    bare = table_columns(board, metrics_shown=0, cost=False)
-    columns = next((columns for columns in choices if width_of(columns) <= width), bare)
+    fitting = (columns for columns in choices if width_of(columns) <= width)
+    return next(fitting, None) or table_columns(board, metrics_shown=0, cost=False)
+
+
+def _table(board: Board, columns: Sequence[Column], width: int) -> Text:
     head, *rows = head_and_rows(columns, width)
     table = Text.assemble("\n", (head, "bold"), "\n")
     for row, line in zip(board.rows, rows, strict=True):
@@ -51,7 +57,7 @@ def _table(board: Board, width: int) -> Text:
     return table
 
 
-def table_columns(board: Board, *, metrics_shown: int, cost: bool = True) -> list[Column]:
+def table_columns(board: Board, *, metrics_shown: int = _MORE_METRICS, cost: bool = True) -> list[Column]:
     """What a board's table shows, with this many metrics beside the headline."""
     teams = any(row.run.team for row in board.rows)
     failures = any(row.run.clips_failed for row in board.rows)
@@ -72,8 +78,10 @@ def table_columns(board: Board, *, metrics_shown: int, cost: bool = True) -> lis
         columns.append(Column("public", shown))
     if reruns:
         columns.append(Column("runs", [_runs(row) for row in board.rows]))
-    scalars = [sort_metrics(row.score.metrics).scalars for row in board.rows] if more else []
-    columns += [Column(name, [number(found.get(name)) for found in scalars], right=True) for name in more]
+    found_scalars = [scalars(row.score.metrics) for row in board.rows] if more else []
+    columns += [
+        Column(name, [number(found.get(name)) for found in found_scalars], right=True) for name in more
+    ]
     if failures:
         columns.append(Column("failed", [str(row.run.clips_failed) for row in board.rows], right=True))
     if cost:
