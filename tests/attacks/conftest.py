@@ -113,7 +113,10 @@ class Victim:
         texts = [text.getvalue(), json.dumps(record, default=str)]
         texts += [exports.as_csv(found), exports.as_json(found)]
         pages.write_site(found, site, {"loudness": ("Loudness", "Say whether it is loud.")})
-        files = [*site.rglob("*"), *self.course.glob(f"runs/{run.id}*")]
+        files = [
+            path for path in site.rglob("*") if path.suffix not in {".js", ".css"}
+        ]  # those are the same for all
+        files += self.course.glob(f"runs/{run.id}*")
         return "\n".join(texts).encode() + b"".join(path.read_bytes() for path in files if path.is_file())
 
     def heard(self) -> list[str]:
