@@ -11,9 +11,7 @@ released is rounded to its own interval.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from earmark.leaderboard.ranks import Floats
+from earmark.leaderboard.ranks import Floats, is_better
 from earmark.leaderboard.records import RunRecord, ScoreRecord
 
 RULE = (
@@ -51,8 +49,4 @@ def _improves(entry: Entry, stands: Entry, replicates: Mapping[str, Floats]) -> 
     new, old = entry.score, stands.score
     if new.scorer_hash != old.scorer_hash or new.value <= old.value:
         return False
-    a, b = replicates[entry.run.id], replicates[stands.run.id]
-    if a.shape != b.shape:
-        return False
-    # Where neither varies over its draws there was one group, and nothing can be told apart.
-    return bool(max(np.ptp(a), np.ptp(b)) > 0 and np.quantile(a - b, 0.025) > 0)
+    return is_better(replicates[entry.run.id], replicates[stands.run.id])

@@ -130,7 +130,8 @@ def _board(runs: Sequence[RunRecord], source: Source, view: View) -> Board:
     scored = [run for run in runs if run.state == "scored"]
     divided = [Entry(run, score) for run in scored if (score := run.score_of(view.part))]
     comparable = [entry for entry in divided if entry.score.name == divided[0].score.name]
-    standing = _in_full(stand(comparable, source, view), source, view)
+    shown = climbed(comparable, source, view) if view.climbs else {}
+    standing = _in_full(stand(comparable, shown, view), source, view)
     ranked = [found.entry for found in standing if _ranks(found.entry.run, view)]
     rows = _rows(standing, ranked, view)
     failed = _failed(runs, view)
@@ -152,7 +153,7 @@ def _board(runs: Sequence[RunRecord], source: Source, view: View) -> Board:
         ),
         rules=wording.rules(view) if rows else (),
         part=view.part,
-        history=_history(comparable, source, view),
+        history=_history(comparable, shown, view),
     )
 
 
@@ -209,11 +210,11 @@ def _rows(standing: Sequence[Standing], ranked: Sequence[Entry], view: View) -> 
     return tuple(sorted(rows, key=lambda row: (-row.score.value, row.run.submission, row.run.team)))
 
 
-def _history(entries: Sequence[Entry], source: Source, view: View) -> tuple[Step, ...]:
+def _history(entries: Sequence[Entry], shown: Mapping[str, Entry], view: View) -> tuple[Step, ...]:
     """How the best score rose, as far as it was shown; `entries` newest first."""
     if view.climbs:
-        shown = {entry.run.id for entry in climbed(entries, source, view).values()}
-        entries = [entry for entry in entries if entry.run.id in shown]
+        told = {entry.run.id for entry in shown.values()}
+        entries = [entry for entry in entries if entry.run.id in told]
     steps: list[Step] = []
     for run, score in reversed(entries):
         value = round_all([score.value], (score.low, score.high))[0] if view.rounds else score.value

@@ -1,7 +1,7 @@
 """Which of many runs stand on a board: of a submission the newest, or of a team the one that the Ladder shows."""
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,31 +51,26 @@ def may_rank(run: RunRecord, terms: Terms) -> bool:
     return run.reference or (run.sealed and not terms.ended(run.created))
 
 
-def stand(entries: Sequence[Entry], source: Source, view: View) -> list[Standing]:
-    """The runs that stand on a board; `entries` newest first, each with the score that ranks."""
-    if view.climbs:
-        shown = climbed(entries, source, view)
-        last = newest([entry for entry in entries if entry.run.rerun_of is None], view)
-        chosen = [shown.get(entry.run.id, entry) for entry in last]
-    else:
-        chosen = newest(entries, view)
-    repeats: dict[Hashable, list[float]] = defaultdict(list)
+def stand(entries: Sequence[Entry], shown: Mapping[str, Entry], view: View) -> list[Standing]:
+    """The runs that stand on a board; `entries` newest first, `shown` after each try by the Ladder, if there is one."""
+    own = [entry for entry in entries if entry.run.rerun_of is None] if view.climbs else entries
+    chosen = [shown.get(entry.run.id, entry) for entry in newest(own, view)]
+    same: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        repeats[_content(entry)].append(entry.score.value)
-    return [_standing(entry, repeats[_content(entry)], view) for entry in chosen]
+        same[entry.run.submission_hash].append(entry)
+    return [_standing(entry, same[entry.run.submission_hash], view) for entry in chosen]
 
 
-def newest(entries: Iterable[Entry], view: View) -> list[Entry]:
+def newest(entries: Sequence[Entry], view: View) -> list[Entry]:
     """Of each submission the newest entry; a rerun only where no other content was handed in since."""
-    entries = list(entries)
+    owners = [whose(entry.run, view) for entry in entries]
     handed_in: dict[Hashable, RunRecord] = {}
-    for run, _ in entries:
+    for who, (run, _) in zip(owners, entries, strict=True):
         if run.rerun_of is None:
-            handed_in.setdefault(whose(run, view), run)
+            handed_in.setdefault(who, run)
     found: dict[Hashable, Entry] = {}
-    for entry in entries:
-        who, content = whose(entry.run, view), entry.run.submission_hash
-        own = handed_in.get(who)
+    for who, entry in zip(owners, entries, strict=True):
+        own, content = handed_in.get(who), entry.run.submission_hash
         if own is entry.run or (own and content and content == own.submission_hash):
             found.setdefault(who, entry)
     return list(found.values())
@@ -106,17 +101,17 @@ def whose(run: RunRecord, view: View) -> Hashable:
     return (run.submission, run.team, *kind)
 
 
-def _content(entry: Entry) -> Hashable:
-    """Equal for runs of the very same submission by the same team, by the same scorer; unknown content is like none."""
-    run = entry.run
-    same = run.submission_hash or run.id
-    return (entrant(run.team, run.submission), same, run.sealed, run.reference, entry.score.scorer_hash)
-
-
-def _standing(entry: Entry, values: Sequence[float], view: View) -> Standing:
-    score = entry.score
-    if len(values) == 1 or (view.climbs and view.part == "public"):
-        return Standing(entry, len(values), None)
+def _standing(entry: Entry, same: Sequence[Entry], view: View) -> Standing:
+    """With the spread of the entries of the same content that are the same team's, by the same scorer."""
+    who = _author(entry)
+    values = [each.score.value for each in same if _author(each) == who] if entry.run.submission_hash else []
+    if len(values) < 2 or (view.climbs and view.part == "public"):
+        return Standing(entry, max(1, len(values)), None)
     ends = [min(values), max(values)]
-    low, high = round_all(ends, (score.low, score.high)) if view.rounds else ends
+    low, high = round_all(ends, (entry.score.low, entry.score.high)) if view.rounds else ends
     return Standing(entry, len(values), (low, high))
+
+
+def _author(entry: Entry) -> Hashable:
+    run = entry.run
+    return entrant(run.team, run.submission), run.sealed, run.reference, entry.score.scorer_hash

@@ -3,6 +3,7 @@
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from functools import cache
 
 from earmark.leaderboard.records import Part
 
@@ -42,6 +43,7 @@ class Terms:
 FREE = Terms()
 
 
+@cache
 def entrant(team: str, submission: str) -> str:
     """Who tries: the declared team, else the submission by its own name; one however it is typed."""
     name = unicodedata.normalize("NFKC", team or submission).casefold()

@@ -15,7 +15,7 @@ from earmark.leaderboard import marks, wording
 from earmark.leaderboard.exports import as_csv, as_json
 from earmark.leaderboard.layout import Column, head_and_rows, width_of
 from earmark.leaderboard.ranking import Board, boards
-from earmark.leaderboard.ranks import rank_intervals
+from earmark.leaderboard.ranks import is_better, rank_intervals
 from earmark.leaderboard.records import RunRecord, ScoreRecord
 from earmark.leaderboard.terminal import print_board
 
@@ -104,6 +104,7 @@ def test_ranks_agree_with_a_slow_count():
     runs = [rng.normal(mean, 1, 200) for mean in rng.normal(0, 2, 12)]
     for mine, (best, worst) in zip(runs, rank_intervals(runs), strict=True):
         surely_better = sum(np.percentile(other - mine, 2.5) > 0 for other in runs)
+        assert surely_better == sum(is_better(other, mine) for other in runs)
         surely_worse = sum(np.percentile(other - mine, 97.5) < 0 for other in runs)
         assert (best, worst) == (1 + surely_better, len(runs) - surely_worse)
 

@@ -6,10 +6,10 @@ from rich.console import Console
 
 from earmark import course
 from earmark.errors import EarmarkError, InstructorError, unknown_name
-from earmark.leaderboard import terminal
+from earmark.leaderboard import clock, terminal
 from earmark.leaderboard.marks import MARKS
 from earmark.leaderboard.ranking import Board, boards
-from earmark.leaderboard.records import PARTS, RunRecord
+from earmark.leaderboard.records import Part, RunRecord
 from earmark.leaderboard.store import Store
 from earmark.shelf import about_task, load_terms, names
 
@@ -31,11 +31,14 @@ def boards_of(
     `private`: as staff see them, by the private part at once and unrounded.
     """
     terms = {name: load_terms(name) for name in ([task] if task else names("tasks"))}
-    divided = any(found.public is not None for found in terms.values())
-    outlines = store.outlines(task=task, parts=PARTS if divided else ("whole",))
+    parts: set[Part] = {"whole"}  # of splits that students have, whatever the terms of their task
+    for found in terms.values():
+        if found.public is not None:
+            parts |= {"public", "private" if private else found.part(clock.now())}
+    outlines = store.outlines(task=task, parts=parts)
     outlines = [run for run in outlines if (run.split == split if split else run.split != VALID)]
-    found = boards(outlines, store, terms=terms, private=private)
-    return [board for board in found if digests is None or board.split_digest in digests]
+    every = boards(outlines, store, terms=terms, private=private)
+    return [board for board in every if digests is None or board.split_digest in digests]
 
 
 def marks_named(words: str) -> list[str]:
