@@ -36,7 +36,8 @@ class View:
         """The run as it is seen: `score` is that of the part that ranks, `parts` has at most the public one."""
         if self.part == "whole":
             return run
-        score, public = (self.score(run, part) for part in (self.part, "public"))
+        score = self.score(run, self.part)
+        public = score if self.part == "public" else self.score(run, "public")
         return replace(run, score=score, parts={"public": public} if public else {})
 
     def score(self, run: RunRecord, part: Part) -> ScoreRecord | None:

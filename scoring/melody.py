@@ -148,10 +148,9 @@ def remarks(metrics: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[st
     """What staff should know: a model that copies the training set, or does not follow the lyrics."""
     said = []
     if marks(metrics, intervals):
-        said.append(
-            f"It copies: {metrics['copied_phrases']:.0%} of its five-note phrases stand in the training set, of the "
-            f"human melodies' {metrics['copied_phrases_by_humans']:.0%}."
-        )
+        own, human = metrics["copied_phrases"], metrics["copied_phrases_by_humans"]
+        of_whom = f"{own:.0%} of its five-note phrases stand in the training set, of the human melodies' {human:.0%}"
+        said.append(f"It copies: {of_whom}.")
     low, high = intervals.get("conditioning_gain") or (1.0, 1.0)
     if low <= 0 <= high or high < 0:
         said.append("It does not follow the lyrics: with their words shuffled it scores no worse.")
