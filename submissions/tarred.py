@@ -140,6 +140,8 @@ def tar_members(file: BinaryIO, *, max_bytes: int) -> Iterator[Member]:
     try:
         header = _header(stream.read(BLOCK))
     except tarfile.HeaderError:
+        while stream.read(CHUNK):
+            pass  # damage that shows only further on is the likelier cause than a stranger's format
         raise NotATarError from None
     ahead: dict[bytes, bytes] = {}
     spent = 0

@@ -254,9 +254,12 @@ def test_cut_off_between_two_members(refusal):
 
 @pytest.mark.parametrize("pack", ["zip", *COMPRESSIONS])
 def test_a_single_wrong_bit_is_noticed(refusal, pack):
+    """Wherever it stands: of bzip2 it may spoil what comes first, and be noticed only by what comes last."""
     data = bytearray(PACKS[pack](FILES))
-    data[len(data) // 2] ^= 1
-    assert "damaged or cut off" in refusal(bytes(data))[1]
+    for at in range(len(data) // 4, len(data) * 3 // 4, len(data) // 25):
+        damaged = bytearray(data)
+        damaged[at] ^= 1
+        assert "damaged or cut off" in refusal(bytes(damaged))[1]
 
 
 def resealed(data):

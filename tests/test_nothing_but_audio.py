@@ -40,6 +40,7 @@ class Wire:
     sent: list = field(default_factory=list)
     isolation: str = "none"
     peak_memory_bytes: int = 0
+    peak_gpu_bytes: None = None
     printed: str = ""
 
     def __call__(self, *_):
