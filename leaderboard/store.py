@@ -35,7 +35,17 @@ from earmark.leaderboard.rows import (
 )
 from earmark.leaderboard.terms import FREE, Terms
 
-STOPPED = "the grader stopped before this run ended; it costs nothing: grade again"
+STOPPED = "the grader stopped before this run ended; it costs nothing: earmark grade --resume ends it"
+
+
+def new_id() -> str:
+    """An id that no run has: 12 hexadecimal digits."""
+    return secrets.token_hex(6)
+
+
+def interrupted(run: RunRecord) -> bool:
+    """Whether a run can be taken up: its grader died, or it ended by a fault of ours."""
+    return run.state == "errored" or (run.state == "running" and owner.is_dead(run.owner))
 
 
 class Store:
@@ -59,12 +69,12 @@ class Store:
     def close(self) -> None:
         self._engine.dispose()
 
-    def begin(self, new: NewRun, terms: Terms = FREE) -> str:
-        """Store a run as running, owned by this process; returns its id, 12 hexadecimal digits.
+    def begin(self, new: NewRun, terms: Terms = FREE, *, run_id: str = "") -> str:
+        """Store a run as running, owned by this process; returns its id, `run_id` or a new one.
 
         QuotaReachedError, and nothing stored, where its team has had its runs of the day.
         """
-        run_id, now = secrets.token_hex(6), clock.now()
+        run_id, now = run_id or new_id(), clock.now()
         with self._engine.begin() as connection:
             connection.execute(
                 insert(RUNS).values(
@@ -222,12 +232,24 @@ class Store:
         with self._engine.connect() as connection:
             return read_scores(connection, run_id)
 
-    def sweep(self) -> list[str]:
-        """End the runs whose grader died: they become errored. Returns their ids."""
+    def take_up(self, run: RunRecord) -> bool:
+        """Make a run that was interrupted, as `run` was read, this process's own: running, under its id.
+
+        Of two that take up one run at once, one gets it. False for the other, and for a run that has ended.
+        """
+        if not interrupted(run):
+            return False
+        as_read = (RUNS.c.id == run.id, RUNS.c.state == run.state, RUNS.c.owner == run.owner)
+        own = {"state": "running", "reason": "", "owner": owner.this_process(), "finished": None}
+        with self._engine.begin() as connection:
+            taken = connection.execute(update(RUNS).where(*as_read).values(**own).returning(RUNS.c.id))
+            return taken.first() is not None
+
+    def sweep(self, *, references_only: bool = False) -> list[str]:
+        """End the runs whose grader died, or only the references among them: they become errored. Returns their ids."""
+        mine = [RUNS.c.state == "running", *([RUNS.c.reference] if references_only else [])]
         with self._engine.connect() as connection:
-            running = connection.execute(
-                select(RUNS.c.id, RUNS.c.owner).where(RUNS.c.state == "running")
-            ).all()
+            running = connection.execute(select(RUNS.c.id, RUNS.c.owner).where(*mine)).all()
         dead = [run_id for run_id, process in running if owner.is_dead(process)]
         if not dead:
             return []

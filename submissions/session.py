@@ -22,6 +22,7 @@ from earmark.submissions.gpu import gpu_named
 from earmark.submissions.limits import Limits
 from earmark.submissions.process import Worker
 from earmark.submissions.sandbox import Isolation, Seal
+from earmark.submissions.spent import Spent
 from earmark.submissions.warm import numba_cache
 from earmark.submissions.worker import COMPILED
 
@@ -69,15 +70,20 @@ class Session(AbstractContextManager["Session"]):
         mask: Sequence[Path] = (),
         hide: Sequence[Path] = (),
         also: Sequence[Bind] = (),
+        spent: Spent | None = None,
     ) -> None:
         """`mask`: folders of the allow-list to show empty; `hide`: what must be out of reach, else refused.
 
         `also`: what the sandbox has beside the submission. With the isolation "none" the code runs with all
-        rights of the user: only for a model of one's own.
+        rights of the user: only for a model of one's own. `spent`: what an earlier session has used with which
+        this one goes on, since the grader was killed: it counts on from there, though a start that is made
+        again counts once.
         """
+        before = spent or Spent()
+        self._went_on = spent is not None
         self.submission = submission.resolve()
         self.limits = limits
-        self.seconds = 0.0
+        self.seconds = before.seconds
         """Wall-clock seconds spent on starts and predictions."""
         self.isolation: str = isolation
         """What keeps the worker apart, in words, such as "bubblewrap, cgroup v1"; exact once one started."""
@@ -87,11 +93,11 @@ class Session(AbstractContextManager["Session"]):
         self._gpu = gpu_named(device)
         self._gpu_used = None if self._gpu is None else self._gpu.used_bytes()
         self._worker: Worker | None = None
-        self._peak = 0
-        self._gpu_peaks: list[int | None] = []
-        self._deaths = 0
+        self._peak = before.peak_memory_bytes
+        self._gpu_peaks: list[int | None] = [before.peak_gpu_bytes]
+        self._deaths = before.deaths
         self._answered = False
-        self._last_death: SubmissionError | None = None
+        self._last_death = before.last_death
         self._last_request = 0
 
     def __enter__(self) -> Self:
@@ -101,7 +107,10 @@ class Session(AbstractContextManager["Session"]):
             self._seal = replace(self._seal, also=also)
         if self._gpu and (trouble := self._gpu.trouble()):
             raise OurFault(f"GPU {self._gpu.number} is of no use now: {trouble}. Restart it, or use another.")
+        before = self.seconds
         self._timed(self._start)
+        if self._went_on:
+            self.seconds = before
         return self
 
     def __exit__(
@@ -122,6 +131,13 @@ class Session(AbstractContextManager["Session"]):
         """The most of the GPU's memory in use beyond what was before; None without one, or where none tells."""
         seen = [*self._gpu_peaks, self._worker.peak_gpu_bytes if self._worker else None]
         return max((peak for peak in seen if peak is not None), default=None)
+
+    @property
+    def spent(self) -> Spent:
+        """What has been used so far."""
+        death = (self._last_death.verdict, str(self._last_death)) if self._last_death else ("", "")
+        peaks = (self.peak_memory_bytes, self.peak_gpu_bytes)
+        return Spent(self.seconds, self._deaths, *death, self.isolation, *peaks)
 
     @property
     def printed(self) -> str:

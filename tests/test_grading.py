@@ -216,7 +216,7 @@ def test_a_fault_of_ours_costs_the_student_nothing(toy, monkeypatch):
     def no_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("earmark.grader.PredictionWriter.add", no_disk)
+    monkeypatch.setattr("earmark.journal.PredictionWriter.add", no_disk)
     code, [run] = grade(toy, toy.submit("ears"))
     assert code == 3
     assert run["state"] == "errored"

@@ -1,11 +1,11 @@
 """Run one submission on one split, score it, and keep the run: where the machines meet.
 
 Clips leave in an order shuffled by a secret of the run and without their ids. A prediction is scored as it
-comes, so that memory does not grow with the split. The run's row is there before the worker starts; outcomes,
-scores and final state arrive in one transaction after the predictions' file has its name.
+comes, so that memory does not grow with the split. The run's row is there before the worker starts; replies are
+journalled as they come, so that a run whose grader is killed goes on where it stopped; outcomes, scores and final
+state arrive in one transaction after the predictions' file has its name.
 """
 
-import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ from typing import Any
 from earmark import course
 from earmark.clip import Split
 from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError
+from earmark.journal import Journal, forget
 from earmark.leaderboard.records import NewRun, OutcomeRecord, RunRecord, ScoreRecord
 from earmark.leaderboard.store import Store
 from earmark.leaderboard.terms import FREE, Terms
 from earmark.machine import described, packages
 from earmark.parts import Division
-from earmark.predictions import SHUFFLED, PredictionWriter
 from earmark.scores import (
     Item,
     read_batches,
@@ -38,6 +38,7 @@ from earmark.submissions.kept import check_unchanged, content_hash, fingerprint
 from earmark.submissions.parameters import check_parameters
 from earmark.submissions.sandbox import Isolation
 from earmark.submissions.session import Reply, Session
+from earmark.submissions.spent import Spent
 from earmark.tally import Tally, all_failed, declared_marks, shortened
 from earmark.task import Task
 
@@ -76,12 +77,14 @@ class Grader:
         team: str | None = None,
         counted: bool = True,
         rerun_of: str | None = None,
+        run_id: str = "",
     ) -> RunRecord:
         """Run a submission, a folder or an archive of one, on the split; returns the finished run, come what may.
 
         It is called `name`, or as its folder or archive is; its team is `team`, or what it declares. Where it is
         `counted` and that team has had its runs of the day, nothing of it runs and QuotaReachedError is raised.
-        `rerun_of`: the id of the run that this one repeats, which no quota counts.
+        `rerun_of`: the id of the run that this one repeats, which no quota counts. `run_id`: the id that the run
+        gets; one that was interrupted is taken up: what was journalled of it is not asked again.
         A fault of the student's is a failed run with its verdict. A fault of ours is an errored run that
         costs the student nothing, and is raised as OurFault.
         """
@@ -92,9 +95,9 @@ class Grader:
             taken = take_in(folder, self.kept, max_bytes=limits.folder_bytes)
         except SubmissionError as error:
             new = replace(self._new_run(name), team=team or "", rerun_of=rerun_of)
-            return self._failed(self.store.begin(new, terms), error)
+            return self._failed(self._begun(new, terms, run_id), error)
         submission = replace(taken, name=name, team=taken.team if team is None else team)
-        run_id = self.store.begin(replace(self._new_run(name, submission), rerun_of=rerun_of), terms)
+        run_id = self._begun(replace(self._new_run(name, submission), rerun_of=rerun_of), terms, run_id)
         tally = Tally(notes=dict.fromkeys(self.split.notes), marks=declared_marks(submission))
         if submission.task not in (None, self.task_name):
             said = f"Its {DECLARATION} says task: {submission.task}; graded for {self.task_name}."
@@ -115,6 +118,23 @@ class Grader:
             if isinstance(error, EarmarkError) or not isinstance(error, Exception):
                 raise
             raise OurFault(f"grading {submission.name} stopped: {type(error).__name__}: {error}") from error
+
+    def _begun(self, new: NewRun, terms: Terms, run_id: str) -> str:
+        """The id of a run that is this process's own: a new one, or the interrupted one of this id."""
+        [*found] = self.store.runs(ids=[run_id]) if run_id else []
+        if not found:
+            return self.store.begin(new, terms, run_id=run_id)
+        same = (found[0].split_digest, found[0].submission_hash) == (new.split_digest, new.submission_hash)
+        if not same:
+            raise OurFault(
+                f"run {run_id} of {new.submission} can't be taken up: the split or the submission is not what it "
+                "was when the run began. Grade it again, without --resume."
+            )
+        if not self.store.take_up(found[0]):
+            raise OurFault(
+                f"run {run_id} of {new.submission} is {found[0].state}, or another process has it."
+            )
+        return run_id
 
     def reference(self) -> RunRecord:
         """The run of `blank` on this split by this scorer; scored the first time it is asked for."""
@@ -165,37 +185,61 @@ class Grader:
         Where a task asks for shuffled inputs too, two workers hear every clip once each, and a secret coin
         decides which of them hears it shuffled: so neither can tell, and neither hears the same words twice.
         """
-        ids = [clip.id for clip in self.split.clips]
-        shuffled = [{clip_id for clip_id in ids if self.task.shuffle and secrets.randbits(1)}]
-        if self.task.shuffle:
-            shuffled.append(set(ids) - shuffled[0])
-        with PredictionWriter(self.predictions / f"{run_id}.npz", ids) as writer:
-            for turn, out_of_order in enumerate(shuffled):
-                said = partial(_part, progress, turn, len(shuffled))
-                self._hear(submission, out_of_order, tally, writer, said)
+        with self._journal(run_id, submission) as journal:
+            turns = len(journal.shuffled)
+            for turn in range(turns):
+                self._hear(submission, turn, journal, tally, partial(_part, progress, turn, turns))
         if not any(outcome.state == "ok" for outcome in tally.outcomes.values()):
             raise all_failed(tally)
 
+    def _journal(self, run_id: str, submission: Submission) -> Journal:
+        """What the run has been answered so far."""
+        of = {
+            "submission": content_hash(submission),
+            "split": self.split.digest,
+            "task": self.task_name,
+            "limits": str(self.task.limits),
+            "isolation": self.isolation,
+        }
+        ids = [clip.id for clip in self.split.clips]
+        return Journal(self._place(run_id), ids, of, shuffles=self.task.shuffle is not None)
+
+    def _place(self, run_id: str) -> Path:
+        """Where a run's predictions lie."""
+        return self.predictions / f"{run_id}.npz"
+
+    def _recall(self, turn: int, journal: Journal, tally: Tally) -> set[str]:
+        """Count what was journalled of a turn before the grader was killed; the ids of the clips answered."""
+        answered = set(journal.answered(turn))
+        clips = [clip for clip in self.split.clips if clip.id in answered]
+        for item in read_items(self.split, clips, tally.notes):
+            shuffled = item.clip.id in journal.shuffled[turn]
+            self._take(item, journal.reply(turn, item.clip.id), shuffled, tally)
+            tally.add_audio(item.inputs)
+        return answered
+
     def _hear(
-        self,
-        submission: Submission,
-        out_of_order: set[str],
-        tally: Tally,
-        writer: PredictionWriter,
-        progress: Progress,
+        self, submission: Submission, turn: int, journal: Journal, tally: Tally, progress: Progress
     ) -> None:
-        """Ask one worker about every clip; `out_of_order` names those whose inputs it gets shuffled."""
-        asked = 0
-        with self._session(submission) as session:
-            for batch in read_batches(self.split, tally.notes):
+        """Ask one worker about every clip that was not answered before the grader was killed."""
+        answered = self._recall(turn, journal, tally)
+        spent, asked = journal.spent(turn), len(answered)
+        if spent and asked == len(self.split.clips):
+            tally.add_cost(spent)
+            return
+        with self._session(submission, spent) as session:
+            for batch in read_batches(self.split, tally.notes, without=answered):
                 blanks = [self.task.blank(**item.inputs) for item in batch]
-                shuffled = [item.clip.id in out_of_order for item in batch]
+                shuffled = [item.clip.id in journal.shuffled[turn] for item in batch]
                 inputs = [
                     shuffled_inputs(self.task, item) if out else item.inputs
                     for item, out in zip(batch, shuffled, strict=True)
                 ]
-                for reply in zip(batch, session.predict(inputs, blanks), shuffled, strict=True):
-                    self._take(*reply, tally, writer)
+                replies = session.predict(inputs, blanks)
+                ids = [item.clip.id for item in batch]
+                journal.add(turn, list(zip(ids, replies, strict=True)), session.spent)
+                for reply in zip(batch, replies, shuffled, strict=True):
+                    self._take(*reply, tally)
                 for each in inputs:
                     tally.add_audio(each)
                 asked += len(batch)
@@ -203,11 +247,11 @@ class Grader:
             if session.printed:
                 printed = tally.capped(session.printed) if self._discreet else session.printed
                 tally.notes[f"It printed: {printed}"] = None
-        tally.add_cost(session)
+        tally.add_cost(session.spent)
         if session.gpu_trouble:
             tally.notes[f"It left the GPU in a state in which {session.gpu_trouble}."] = None
 
-    def _session(self, submission: Submission) -> Session:
+    def _session(self, submission: Submission, spent: Spent | None) -> Session:
         return Session(
             submission.path,
             limits=self.task.limits,
@@ -218,36 +262,31 @@ class Grader:
                 *(course.hidden(), course.converted(), course.cache()),
                 *(self.predictions, self.split.folder),
             ),
+            spent=spent,
         )
 
-    def _take(self, item: Item, reply: Reply, shuffled: bool, tally: Tally, writer: PredictionWriter) -> None:
+    def _take(self, item: Item, reply: Reply, shuffled: bool, tally: Tally) -> None:
         """Count a reply, once the other one to the same clip is there where there are two."""
         if self.task.shuffle is None:
-            self._count(item, reply, None, tally, writer)
+            self._count(item, reply, None, tally)
         elif (other := tally.waiting.pop(item.clip.id, None)) is None:
             tally.waiting[item.clip.id] = reply
         elif shuffled:
-            self._count(item, other, reply, tally, writer)
+            self._count(item, other, reply, tally)
         else:
-            self._count(item, reply, other, tally, writer)
+            self._count(item, reply, other, tally)
 
     @property
     def _discreet(self) -> bool:
         return self.split.hidden and not self.frank
 
-    def _count(
-        self, item: Item, reply: Reply, shuffled: Reply | None, tally: Tally, writer: PredictionWriter
-    ) -> None:
-        """Score one reply, keep its prediction, and write down what became of the clip."""
+    def _count(self, item: Item, reply: Reply, shuffled: Reply | None, tally: Tally) -> None:
+        """Score one reply, and write down what became of the clip."""
         clip = item.clip
         deaf = shuffled.prediction if shuffled else None
         scores = score_item(self.task, self.split.names, item, reply.prediction, deaf)
         tally.scores[clip.id] = scores
         tally.notes.update(dict.fromkeys(reply.notes))
-        if reply.prediction is not None:
-            writer.add(clip.id, reply.prediction)
-        if deaf is not None:
-            writer.add(f"{clip.id}{SHUFFLED}", deaf)
         tally.outcomes[clip.id] = OutcomeRecord(
             clip_id=clip.id,
             group=clip.group,
@@ -284,6 +323,7 @@ class Grader:
             **tally.cost(),
             **said,
         )
+        forget(self._place(run_id))
         return self.store.run(run_id)
 
 

@@ -5,10 +5,11 @@ the array named family of an answer in parts. Clips that failed have no entry an
 never unpickled here.
 """
 
+import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,27 +24,60 @@ SHUFFLED = " shuffled"
 
 Kept = Callable[[str], Answer | None]
 
+Entry = tuple[str, int, int, int]
+"""Where an array lies in the file: name, offset of its header, CRC-32, bytes. It is not compressed."""
+
 
 class PredictionWriter:
     """Writes answers as they come; the file appears under its name only when all are in."""
 
-    def __init__(self, path: Path, ids: list[str]) -> None:
-        """Begin the file beside `path`; `ids` are the split's clips in their order."""
+    def __init__(self, path: Path, ids: list[str], whole: Sequence[Entry] = (), end: int = 0) -> None:
+        """Begin the file beside `path`; `ids` are the split's clips in their order.
+
+        Where it was begun before, its first `end` bytes, which hold the entries `whole`, stay as they are.
+        """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
         self._partial = path.with_suffix(".partial")
         ids = [*ids, *(f"{clip_id}{SHUFFLED}" for clip_id in ids)]
         self._numbers = {clip_id: number for number, clip_id in enumerate(ids)}
-        self._zip = zipfile.ZipFile(self._partial, "w")
-        self._zip.writestr("ids.json", json.dumps(ids))
+        self._file = self._partial.open("r+b" if end else "w+b")
+        self._file.seek(end)
+        self._file.truncate()
+        self._zip = zipfile.ZipFile(self._file, "w")  # begins where the file stands
+        for entry in whole:
+            info = _info(entry)
+            self._zip.filelist.append(info)
+            self._zip.NameToInfo[info.filename] = info
+        if not end:
+            self._zip.writestr("ids.json", json.dumps(ids))
 
     def add(self, clip_id: str, answer: Answer) -> None:
         """Write one clip's answer."""
-        parts = answer if isinstance(answer, dict) else {"": answer}
-        for name, array in parts.items():
-            entry = f"{self._numbers[clip_id]}.{name}.npy" if name else f"{self._numbers[clip_id]}.npy"
-            with self._zip.open(entry, "w", force_zip64=True) as file:
+        for name, array in _parts(answer).items():
+            with self._zip.open(self._entry(clip_id, name), "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
+
+    def answer(self, clip_id: str, names: Sequence[str]) -> Answer:
+        """An answer that was added, whose arrays have these names. Raises BadZipFile where it is damaged."""
+        parts = {name: self._array(self._entry(clip_id, name)) for name in names}
+        return parts.get("", parts)
+
+    def flush(self) -> int:
+        """Hand all that was added to the system, so that it outlives this process; the file's bytes."""
+        self._file.flush()
+        return self._zip.start_dir
+
+    def entries(self) -> list[Entry]:
+        """Where all lies that was added."""
+        return [(info.filename, info.header_offset, info.CRC, info.file_size) for info in self._zip.filelist]
+
+    def pause(self) -> None:
+        """Close a file that is not finished; it is left beside the place of the finished one."""
+        with suppress(OSError, ValueError):  # a full disk, most likely: what was flushed is there
+            self._zip.close()
+        with suppress(OSError):
+            self._file.close()
 
     def __enter__(self) -> Self:
         """Use as a context: leaving it without an error gives the file its name."""
@@ -53,11 +87,41 @@ class PredictionWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close; keep the file if all went well, else leave nothing."""
-        self._zip.close()
         if kind is None:
-            self._partial.replace(self.path)
+            self.finish()
         else:
+            self.pause()
             self._partial.unlink()
+
+    def finish(self) -> None:
+        """Give the file its name."""
+        self._zip.close()
+        self._file.close()
+        self._partial.replace(self.path)
+
+    def _entry(self, clip_id: str, name: str) -> str:
+        number = self._numbers[clip_id]
+        return f"{number}.{name}.npy" if name else f"{number}.npy"
+
+    def _array(self, entry: str) -> np.ndarray:
+        found: np.ndarray = np.lib.format.read_array(io.BytesIO(self._zip.read(entry)), allow_pickle=False)
+        return found
+
+
+def names_of(answer: Answer) -> list[str]:
+    """The names of an answer's arrays; one that is a single array has the empty name."""
+    return list(_parts(answer))
+
+
+def _parts(answer: Answer) -> dict[str, np.ndarray]:
+    return answer if isinstance(answer, dict) else {"": answer}
+
+
+def _info(entry: Entry) -> zipfile.ZipInfo:
+    name, offset, checksum, size = entry
+    info = zipfile.ZipInfo(name)
+    info.header_offset, info.CRC, info.file_size, info.compress_size = offset, checksum, size, size
+    return info
 
 
 @contextmanager

@@ -50,9 +50,10 @@ def read_items(split: Split, clips: Iterable[Clip], notes: dict[str, None]) -> I
             notes[f"Left out for every submission alike: {said}"] = None
 
 
-def read_batches(split: Split, notes: dict[str, None]) -> Iterator[list[Item]]:
-    """The split's clips in a secret order, read when their turn comes, a few at a time."""
-    order = list(split.clips)
+def read_batches(split: Split, notes: dict[str, None], without: Iterable[str] = ()) -> Iterator[list[Item]]:
+    """The split's clips, but `without` these, in a secret order, read when their turn comes, a few at a time."""
+    left_out = set(without)
+    order = [clip for clip in split.clips if clip.id not in left_out]
     secrets.SystemRandom().shuffle(order)
     batch: list[Item] = []
     held = 0

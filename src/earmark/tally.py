@@ -7,7 +7,8 @@ from earmark.clip import Inputs
 from earmark.errors import EarmarkError, InstructorError, SubmissionError
 from earmark.leaderboard.records import OutcomeRecord
 from earmark.submissions.folder import Submission
-from earmark.submissions.session import Reply, Session
+from earmark.submissions.session import Reply
+from earmark.submissions.spent import Spent
 from earmark.task import ClipScores
 
 MESSAGES_TOLD = 3
@@ -35,13 +36,13 @@ class Tally:
     peak_memory_bytes: int | None = None
     peak_gpu_bytes: int | None = None
 
-    def add_cost(self, session: Session) -> None:
+    def add_cost(self, spent: Spent) -> None:
         """Count what a session took that has ended."""
-        self.isolation = session.isolation
-        self.seconds += session.seconds
-        self.peak_memory_bytes = max(self.peak_memory_bytes or 0, session.peak_memory_bytes)
-        if session.peak_gpu_bytes is not None:
-            self.peak_gpu_bytes = max(self.peak_gpu_bytes or 0, session.peak_gpu_bytes)
+        self.isolation = spent.isolation
+        self.seconds += spent.seconds
+        self.peak_memory_bytes = max(self.peak_memory_bytes or 0, spent.peak_memory_bytes)
+        if spent.peak_gpu_bytes is not None:
+            self.peak_gpu_bytes = max(self.peak_gpu_bytes or 0, spent.peak_gpu_bytes)
 
     def add_audio(self, inputs: Inputs) -> None:
         """Count how long the audio of a clip's inputs is, where they are audio: `audio` and `sr`."""
