@@ -50,8 +50,8 @@ def worker(submission: Path, isolation: Isolation) -> Iterator[Worker]:
     """A worker that is ready to be asked."""
     started = Worker(submission, Seal(Limits(), isolation))
     try:
-        for word in ("started", "ready"):
-            assert started.exchange(None, seconds=SECONDS, max_body=0)[word]
+        started.begin()
+        assert started.go(seconds=SECONDS)["ready"]
         yield started
     finally:
         started.close()

@@ -40,7 +40,7 @@ def command(submission: Path, seal: Seal, folder: Path) -> list[str]:
     bound = [*binds(submission), *seal.also]
     rules = _rules(bound, seal.mask, seal.hide)
     worker = _lay_out(folder, bound)
-    limits = replace(seal.limits, processes=seal.limits.processes + _running())
+    own = replace(seal, limits=replace(seal.limits, processes=seal.limits.processes + _running()))
     config = {
         "grader": os.getpid(),
         "folder": str(folder),
@@ -48,7 +48,7 @@ def command(submission: Path, seal: Seal, folder: Path) -> list[str]:
         "scratch_bytes": seal.limits.scratch_bytes,
         "rules": rules | {"scratch": [str(scratch_of(folder))]},
         "filter": seccomp.build(shared=True).hex(),
-        "argv": worker_command(worker / "worker.py", submission, limits, sealed=True),
+        "argv": worker_command(worker / "worker.py", submission, own, sealed=True),
     }
     return [sys.executable, "-I", "-S", landlocked.__file__, json.dumps(config)]
 

@@ -116,7 +116,7 @@ def _start_landlocked(submission: Path, seal: Seal, pipes: Pipes, prefix: list[s
 
 def _start_plain(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
     worker = Path(__file__).resolve().with_name("worker.py")
-    argv = worker_command(worker, submission, seal.limits, sealed=False)
+    argv = worker_command(worker, submission, seal, sealed=False)
     environment = os.environ | threads_and_device(seal.device)
     if gpu := gpu_named(seal.device):
         environment["CUDA_VISIBLE_DEVICES"] = gpu.name

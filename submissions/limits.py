@@ -14,11 +14,11 @@ class Limits:
     """Limits of one run. Wall-clock seconds; bytes."""
 
     startup_seconds: Seconds = 60.0
-    """From starting the worker to predict being ready: imports and loading of weights."""
+    """For predict.py to be ready: its imports, but those that a worker does before its turn, and loading of weights."""
     clip_seconds: Seconds = 20.0
     """For one clip, on average over its batch."""
     split_seconds: Seconds = 1800.0
-    """For all clips together, start-ups included."""
+    """For all clips together, predict.py's own start included."""
     memory_bytes: Count = 4 << 30
     """Proportional set size of the worker and its children, and what they have in their scratch folders."""
     gpu_memory_bytes: Count | None = None

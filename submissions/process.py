@@ -22,6 +22,8 @@ LOG_BYTES = 64 << 20
 """What a worker may print in its life."""
 LOG_KEPT = 64 << 10
 LOG_SHOWN = 500
+BEGINNING_SECONDS = 60.0
+"""For a worker to begin, before any code of the student's runs."""
 
 
 class Worker:
@@ -46,10 +48,26 @@ class Worker:
         watched = self._launched.process.pid
         self._watch = MemoryWatch(watched, seal.limits.memory_bytes, self._launched.kill, self._launched.root)
         self._watch.start()
-        gpu = gpu_named(seal.device)
-        self._gpu_watch = GpuWatch(gpu, seal.limits.gpu_memory_bytes, self._launched.kill) if gpu else None
-        if self._gpu_watch:
+        self._gpu_watch: GpuWatch | None = None
+        self._seal = seal
+
+    def begin(self) -> None:
+        """Wait until it has imported what is trusted. Raises OurFault if it never began, or where it can't."""
+        try:  # however little is left for the split, or a late death would be taken for a fault of ours
+            said = self.exchange(None, seconds=BEGINNING_SECONDS, max_body=0)
+            assert said == {"started": True}
+        except SubmissionError:
+            raise self.fault() from None
+
+    def go(self, *, seconds: float) -> dict[str, Any]:
+        """Let it go on to predict.py, and receive its word on that. Raises SubmissionError as exchange does.
+
+        From here on, not before, the use of the GPU is its own.
+        """
+        if gpu := gpu_named(self._seal.device):
+            self._gpu_watch = GpuWatch(gpu, self._seal.limits.gpu_memory_bytes, self._launched.kill)
             self._gpu_watch.start()
+        return self.exchange({"go": True}, seconds=seconds, max_body=0)
 
     @property
     def isolation(self) -> str:

@@ -58,6 +58,8 @@ class Seal:
     hide: Sequence[Path] = ()
     also: Sequence[Bind] = ()
     """What it has beside its submission, such as what numba has compiled already: see warm.py."""
+    ahead: Sequence[str] = ()
+    """Modules that it imports before its turn: see warm.py."""
 
 
 def command(submission: Path, seal: Seal, *, seccomp_fd: int, info_fd: int) -> list[str]:
@@ -70,7 +72,7 @@ def command(submission: Path, seal: Seal, *, seccomp_fd: int, info_fd: int) -> l
     bound = [*binds(submission, SYSTEM if seal.device != "cpu" else ()), *seal.also]
     covers = masked(bound, seal.mask, seal.hide)
     inside = [*_inside(seal, covers), "--seccomp", str(seccomp_fd), "--info-fd", str(info_fd)]
-    inside += ["--", *worker_command(WORKER / "worker.py", SUBMISSION, seal.limits, sealed=True)]
+    inside += ["--", *worker_command(WORKER / "worker.py", SUBMISSION, seal, sealed=True)]
     if os.geteuid() == 0:
         prefix, staged = _as_nobody([bind.source for bind in bound], bwrap, submission.resolve())
     else:
@@ -81,13 +83,13 @@ def command(submission: Path, seal: Seal, *, seccomp_fd: int, info_fd: int) -> l
     return argv + inside
 
 
-def worker_command(worker: Path, folder: Path, limits: Limits, *, sealed: bool) -> list[str]:
+def worker_command(worker: Path, folder: Path, seal: Seal, *, sealed: bool) -> list[str]:
     """The arguments that start worker.py; limits on processes count a sandbox alone, or else a whole user."""
-    inside = {"CORE": 0}
+    inside, limits = {"CORE": 0}, seal.limits
     if sealed:
         inside |= {"NPROC": limits.processes, "FSIZE": limits.scratch_bytes, "NOFILE": OPEN_FILES}
     # -s and -P: neither the user's packages nor the working directory can stand in for a module.
-    return [sys.executable, "-s", "-P", str(worker), str(folder), json.dumps(inside)]
+    return [sys.executable, "-s", "-P", str(worker), str(folder), json.dumps(inside), *seal.ahead]
 
 
 def _namespaces(bwrap: Path, limits: Limits) -> list[str]:

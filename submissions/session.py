@@ -8,29 +8,24 @@ started anew; a submission that dies LIVES times in a row without an answer betw
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import numpy as np
-
-from earmark.submissions.binds import WORKER, Bind
-from earmark.submissions.errors import VERDICTS, OurFault, SubmissionError, legible
+from earmark.submissions.binds import Bind
+from earmark.submissions.errors import OurFault, SubmissionError
 from earmark.submissions.form import Answer, check
 from earmark.submissions.gpu import gpu_named
 from earmark.submissions.limits import Limits
 from earmark.submissions.process import Worker
+from earmark.submissions.said import as_answer, check_reply, error_told
 from earmark.submissions.sandbox import Isolation, Seal
 from earmark.submissions.spent import Spent
-from earmark.submissions.warm import numba_cache
-from earmark.submissions.worker import COMPILED
+from earmark.submissions.warm import warmed
 
 LIVES = 3
-MESSAGE_SHOWN = 2000
 SPARE_BYTES = 64 << 10
-BEGINNING_SECONDS = 60.0
-"""For a worker to begin, before any code of the student's runs."""
 NUMBER_BYTES = 16
 """Of an answer, for each number in blank: a float64 answer twice too long still hears what is wrong."""
 
@@ -57,7 +52,7 @@ class Reply:
 class Session(AbstractContextManager["Session"]):
     """A submission that can be asked for predictions while the context is open.
 
-    The thread that opens it must outlive it, since a worker dies with the thread that started it.
+    The thread that prepares or opens it must outlive it, since a worker dies with the thread that started it.
     """
 
     def __init__(
@@ -84,14 +79,14 @@ class Session(AbstractContextManager["Session"]):
         self.submission = submission.resolve()
         self.limits = limits
         self.seconds = before.seconds
-        """Wall-clock seconds spent on starts and predictions."""
+        """Wall-clock seconds spent on predict.py, on predictions, and on starting anew a worker that died."""
         self.isolation: str = isolation
         """What keeps the worker apart, in words, such as "bubblewrap, cgroup v1"; exact once one started."""
         self._seal = Seal(limits, isolation, device, tuple(mask), tuple(hide), tuple(also))
         self.gpu_trouble = ""
         """What was wrong with the GPU after the session; empty if nothing."""
         self._gpu = gpu_named(device)
-        self._gpu_used = None if self._gpu is None else self._gpu.used_bytes()
+        self._gpu_used: int | None = None
         self._worker: Worker | None = None
         self._peak = before.peak_memory_bytes
         self._gpu_peaks: list[int | None] = [before.peak_gpu_bytes]
@@ -100,24 +95,47 @@ class Session(AbstractContextManager["Session"]):
         self._last_death = before.last_death
         self._last_request = 0
 
-    def __enter__(self) -> Self:
-        """Start the worker. Raises SubmissionError where predict.py can't be used, OurFault where we fail."""
-        if self._seal.isolation != "none" and (compiled := numba_cache(self.submission)):
-            also = (*self._seal.also, Bind(compiled, WORKER / COMPILED))
-            self._seal = replace(self._seal, also=also)
-        if self._gpu and (trouble := self._gpu.trouble()):
-            raise OurFault(f"GPU {self._gpu.number} is of no use now: {trouble}. Restart it, or use another.")
-        before = self.seconds
-        self._timed(self._start)
-        if self._went_on:
-            self.seconds = before
+    def prepare(self) -> Self:
+        """Start a worker that imports what is trusted, and return meanwhile; no code of the student's runs yet.
+
+        For the next submission while another is asked or scored: no clock of this one runs before it is opened.
+        The thread that calls this must outlive the session, which must be closed if it is never opened. Raises
+        OurFault where the machine can't isolate it.
+        """
+        if self._worker is None:
+            self._seal = warmed(self.submission, self._seal)
+            self._launch()
         return self
+
+    def __enter__(self) -> Self:
+        """Run predict.py. Raises SubmissionError where it can't be used, OurFault where we fail."""
+        try:
+            self._check_gpu()
+            self.prepare()
+            assert self._worker is not None
+            self._worker.begin()
+            before = self.seconds
+            self._timed(lambda: self._go(self._left()))
+            if self._went_on:
+                self.seconds = before
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def close(self) -> None:
+        """End the worker and all that it started. A session that was open closes itself."""
+        if self._worker is not None:
+            self._worker.close()
+            self._peak = max(self._peak, self._worker.peak_memory_bytes)
+            self._gpu_peaks.append(self._worker.peak_gpu_bytes)
+            self._worker = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the worker and all that it started, and see what that leaves of the GPU."""
-        self._stop()
+        self.close()
         if self._gpu:
             self.gpu_trouble = self._gpu.trouble(self._gpu_used)
 
@@ -192,31 +210,41 @@ class Session(AbstractContextManager["Session"]):
         seconds = min(self.limits.clip_seconds * len(batch), self._left())
         try:
             reply = self._worker.exchange(request, seconds=seconds, max_body=sum(caps) + SPARE_BYTES)
-            _check_reply(reply, self._last_request, len(batch))
+            check_reply(reply, self._last_request, len(batch))
         except SubmissionError as error:
             self._died(error)
             raise
         if "answers" not in reply:
-            raise _said(reply)
+            raise error_told(reply)
         answers: list[Any] = reply["answers"]
         return answers
 
     def _start(self) -> None:
-        """A worker that is ready for requests, or SubmissionError, or OurFault if it never began."""
-        left = self._left()
+        """A worker anew, in the split's time: one that dies again and again costs its author, not us."""
+        left, began = self._left(), time.monotonic()
+        self._launch().begin()
+        self._go(left - (time.monotonic() - began))
+
+    def _launch(self) -> Worker:
         self._worker = Worker(self.submission, self._seal)
         self.isolation = self._worker.isolation
-        began = time.monotonic()
-        try:  # however little is left for the split, or a late death would be taken for a fault of ours
-            said = self._worker.exchange(None, seconds=BEGINNING_SECONDS, max_body=0)
-            assert said == {"started": True}
-        except SubmissionError:
-            raise self._worker.fault() from None
-        left = min(self.limits.startup_seconds, left) - (time.monotonic() - began)
+        return self._worker
+
+    def _check_gpu(self) -> None:
+        """See what of the GPU is in use. Raises OurFault for one that is of no use."""
+        if self._gpu is None:
+            return
+        self._gpu_used = self._gpu.used_bytes()
+        if trouble := self._gpu.trouble():
+            raise OurFault(f"GPU {self._gpu.number} is of no use now: {trouble}. Restart it, or use another.")
+
+    def _go(self, left: float) -> None:
+        """Run predict.py; then the worker is ready for requests. Raises SubmissionError where it is not."""
+        assert self._worker is not None
         try:
-            word = self._worker.exchange(None, seconds=left, max_body=0)
+            word = self._worker.go(seconds=min(self.limits.startup_seconds, left))
             if "ready" not in word:
-                raise _said(word)
+                raise error_told(word)
         except SubmissionError as error:
             self._died(error)
             raise SubmissionError(error.verdict, f"While predict.py was imported: {error}") from None
@@ -224,7 +252,7 @@ class Session(AbstractContextManager["Session"]):
     def _died(self, error: SubmissionError) -> None:
         self._deaths += 1
         self._last_death = error
-        self._stop()
+        self.close()
 
     def _left(self) -> float:
         """Seconds that are left for the split. Raises SubmissionError if none are."""
@@ -242,23 +270,6 @@ class Session(AbstractContextManager["Session"]):
         finally:
             self.seconds += time.monotonic() - begin
 
-    def _stop(self) -> None:
-        if self._worker is not None:
-            self._worker.close()
-            self._peak = max(self._peak, self._worker.peak_memory_bytes)
-            self._gpu_peaks.append(self._worker.peak_gpu_bytes)
-            self._worker = None
-
-
-def _check_reply(reply: dict[str, Any], request_id: int, n_clips: int) -> None:
-    """Raise SubmissionError for a reply that an honest worker.py would not send."""
-    told = reply.get("id")
-    if not isinstance(told, int) or told != request_id:  # an array would compare to an array
-        raise SubmissionError("wrong form", "an answer arrived that nobody asked for.")
-    answers = reply.get("answers", [None] * n_clips)
-    if not isinstance(answers, list) or len(answers) != n_clips:
-        raise SubmissionError("wrong form", f"not one answer for each of {n_clips} clips.")
-
 
 def _max_bytes(blank: Answer) -> int:
     """What one answer may take, in bytes, so that a wrong one can still be looked at."""
@@ -270,24 +281,8 @@ def _reply(word: Any, blank: Answer, seconds: float) -> Reply:
     """One clip's reply from what the worker says of it, which may be anything."""
     try:
         if not isinstance(word, dict) or "answer" not in word:
-            raise _said(word)
-        prediction, notes = check(_as_answer(word["answer"]), blank)
+            raise error_told(word)
+        prediction, notes = check(as_answer(word["answer"]), blank)
     except SubmissionError as error:
         return Reply(None, error.verdict, str(error), seconds=seconds)
     return Reply(prediction, notes=notes, seconds=seconds)
-
-
-def _as_answer(value: Any) -> Answer:
-    if isinstance(value, np.ndarray):
-        return value
-    if isinstance(value, dict) and all(isinstance(part, np.ndarray) for part in value.values()):
-        return value
-    raise SubmissionError("wrong form", "an answer that is neither an array nor a dict of arrays.")
-
-
-def _said(word: Any) -> SubmissionError:
-    """The error that a worker tells of: a stranger's text, made legible and short."""
-    verdict, message = (word.get("verdict"), word.get("message")) if isinstance(word, dict) else ("", "")
-    if not (isinstance(verdict, str) and verdict in VERDICTS and isinstance(message, str)):
-        return SubmissionError("wrong form", "an answer that is neither an array nor a dict of arrays.")
-    return SubmissionError(verdict, legible(message[-MESSAGE_SHOWN:]))

@@ -1,7 +1,8 @@
 """What runs inside the sandbox: imports the student's predict.py and answers until its input closes.
 
-Started as `python worker.py FOLDER LIMITS` with requests on standard input, replies on standard output and
-the student's prints on standard error. This file stands alone (protocol.py lies beside it). It holds no
+Started as `python worker.py FOLDER LIMITS [MODULE ...]` with requests on standard input, replies on standard output
+and the student's prints on standard error. It imports the modules, says that it has started, and waits for its turn;
+only then does it touch predict.py. This file stands alone (protocol.py and pinned.py lie beside it). It holds no
 secret, since the student's code shares its process. All it says is checked by the grader.
 """
 
@@ -41,9 +42,9 @@ class Wrong(Exception):  # noqa: N818 - what the student's code did
         self.verdict = verdict
 
 
-def load_protocol() -> ModuleType:
-    """The file beside this one, without a name in sys.modules that a student's own protocol.py could want."""
-    spec = importlib.util.spec_from_file_location("protocol", Path(__file__).with_name("protocol.py"))
+def load_beside(name: str) -> ModuleType:
+    """A file beside this one, without a name in sys.modules that a student's own protocol.py could want."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -56,6 +57,7 @@ class Pipe:
 
     def __init__(self, protocol: ModuleType, source: FileIO, sink: BinaryIO) -> None:
         self.protocol, self.source, self.sink = protocol, source, sink
+        self.new_body = protocol.new_body
 
     def read(self) -> Message | None:
         """The next request; None when the grader has closed its end."""
@@ -63,7 +65,7 @@ class Pipe:
         if not self._fill(memoryview(prefix)):
             return None
         n_header, n_body = self.protocol.lengths(prefix, sys.maxsize)
-        header, body = bytearray(n_header), self.protocol.new_body(n_body)
+        header, body = bytearray(n_header), self.new_body(n_body)
         if not (self._fill(memoryview(header)) and self._fill(body.data)):
             return None
         request: Message = self.protocol.decode(header, body)
@@ -267,13 +269,19 @@ def shapes(answer: Any) -> str:
 
 
 def main() -> None:
-    folder, limits = Path(sys.argv[1]), json.loads(sys.argv[2])
-    pipe = Pipe(load_protocol(), *take_pipe())
+    folder, limits, modules = Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3:]
+    pipe = Pipe(load_beside("protocol"), *take_pipe())
     set_limits(limits)
     copy_compiled()
     sys.argv[1:] = []
-    pipe.write({"started": True})  # from here on, what goes wrong is the student's
-    sys.excepthook = lambda *_: None  # and no traceback of ours is shown to them
+    for name in modules:
+        with contextlib.suppress(Exception):  # for the student's own import to say
+            importlib.import_module(name)
+    pipe.new_body = load_beside("pinned").room(pipe.new_body)
+    pipe.write({"started": True})
+    if pipe.read() is None:  # its turn never came
+        return
+    sys.excepthook = lambda *_: None  # from here on, what goes wrong is the student's: no traceback of ours
     try:
         function, batch = load_predict(folder)
     except Wrong as error:

@@ -19,7 +19,8 @@ from earmark.submissions.errors import VERDICTS, SubmissionError
 from earmark.submissions.limits import Limits
 from earmark.submissions.pipe import Incoming, open_pipe
 from earmark.submissions.protocol import ALIGN, DTYPES, MAX_HEADER, PREFIX, Malformed, decode
-from earmark.submissions.session import Session, _check_reply, _reply, _said
+from earmark.submissions.said import check_reply, error_told
+from earmark.submissions.session import Session, _reply
 
 MAX_BODY = 4096
 BLANKS = (np.zeros(4, np.float32), {"bass": np.zeros((2, 3), np.float32), "drums": np.zeros(2, np.int64)})
@@ -49,9 +50,9 @@ def received(data, *, open_ended=False):
 
 def answered(reply):
     """What Session makes of a reply to its request of number 1, for two clips."""
-    _check_reply(reply, 1, len(BLANKS))
+    check_reply(reply, 1, len(BLANKS))
     if "answers" not in reply:
-        raise _said(reply)
+        raise error_told(reply)
     return [_reply(word, blank, 0.0) for word, blank in zip(reply["answers"], BLANKS, strict=True)]
 
 

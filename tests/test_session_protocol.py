@@ -13,7 +13,8 @@ from earmark.submissions import protocol
 from earmark.submissions.errors import SubmissionError
 from earmark.submissions.form import check
 from earmark.submissions.protocol import DTYPES, MAX_HEADER, PREFIX, Malformed, decode, encode, lengths
-from earmark.submissions.session import _check_reply, _reply
+from earmark.submissions.said import check_reply
+from earmark.submissions.session import _reply
 
 BLANK = np.zeros(4, np.float32)
 
@@ -145,7 +146,7 @@ def test_a_reply_of_any_bytes_is_an_answer_or_a_verdict(data):
         return
     try:
         reply = parse(data)
-        _check_reply(reply, 1, 1)
+        check_reply(reply, 1, 1)
     except (Malformed, OverflowError, SubmissionError):  # any other would be a crash of the grader
         return
     outcome = _reply(reply.get("answers", [None])[0], BLANK, 0.0)
