@@ -38,7 +38,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from earmark.scoring.form import require_same_form
 from earmark.scoring.metric import Metric
@@ -87,8 +86,8 @@ def label_ranking_average_precision(target: Bools, prediction: NDArray[Any]) -> 
     """The mean over one clip's true tags of the precision at their rank, in (0, 1]; 1 where none is true."""
     if not target.any():
         return 1.0
-    rank = rankdata(-prediction, method="max")[target]
-    rank_among_true = rankdata(-prediction[target], method="max")
+    own = prediction[target]
+    rank, rank_among_true = ((scores >= own[:, None]).sum(axis=1) for scores in (prediction, own))
     return float((rank_among_true / rank).mean())
 
 

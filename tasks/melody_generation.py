@@ -93,6 +93,11 @@ def blank(
     return np.tile(np.array([60, 1, 0], dtype=np.float32), (len(syllables), 1))
 
 
+def score_alone(target: NDArray[np.float32], prediction: NDArray[np.float32]) -> float:
+    """A song's transition overlap."""
+    return melody.transition_overlap(melody.bounded(target), melody.bounded(prediction))
+
+
 def shuffle(inputs: Inputs, rng: np.random.Generator) -> Inputs:
     """The words in another order."""
     last = np.flatnonzero(inputs["word_ends"])
@@ -115,6 +120,7 @@ TASK = Task(
     summarise=melody.summarise,
     metrics=melody.METRICS,
     shuffle=shuffle,
+    score_alone=score_alone,
     against_training=melody.against_training,
     remarks=melody.remarks,
     marks=melody.marks,

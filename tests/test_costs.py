@@ -88,6 +88,12 @@ def test_only_audio_has_a_length():
     assert tally.audio_seconds == 4
 
 
+def test_names_and_versions_of_packages_are_those_of_importlib():
+    found = list(importlib.metadata.distributions())
+    assert len(found) > 50
+    assert [machine.name_and_version(each) for each in found] == [f"{x.name}=={x.version}" for x in found]
+
+
 def test_the_environment_is_all_that_is_installed(monkeypatch):
     before = machine.described("cpu")["environment"]
     found = [*importlib.metadata.distributions(), importlib.metadata.distribution("numpy")]

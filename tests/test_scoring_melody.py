@@ -110,7 +110,9 @@ def naive_warping(one, other):
     return cost[-1, -1]
 
 
-@pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 7), (9, 1), (12, 30), (30, 12), (25, 25)])
+@pytest.mark.parametrize(
+    ("n", "m"), [(1, 1), (1, 7), (9, 1), (12, 30), (30, 12), (25, 25), (3, 90), (80, 70)]
+)
 def test_warping_cost_is_the_naive_one(rng, n, m):
     one, other = rng.normal(size=n), rng.normal(size=m)
     assert warping_cost(one, other) == pytest.approx(naive_warping(one, other))

@@ -178,6 +178,12 @@ def replicates(split, answers):
     return TASK.headline.measure(scores, weights)
 
 
+def test_the_score_alone_is_that_of_all_metrics():
+    target = np.array([[60, 1, 0], [62.4, 0.5, 0], [64, -1, 1], [60, 2, 0]], dtype=np.float32)
+    answer = np.array([[60, 1, 0], [62, 0.5, 0], [200, 1, 1], [59, 2, 0]], dtype=np.float32)
+    assert 0 < TASK.score_alone(target, answer) == TASK.score_clip(target, answer, ())["score"] < 1
+
+
 def test_trained_models_beat_the_trivial_ones_and_nothing_beats_the_human(splits, models):
     split = splits["test"]
     inputs = [clip.inputs() for clip in split.clips]

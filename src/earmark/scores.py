@@ -83,8 +83,10 @@ def score_item(
     scores = task.score_clip(item.target, blank if answer is None else answer, names)
     if task.shuffle is None:
         return scores
-    deaf = task.score_clip(item.target, blank if shuffled is None else shuffled, names)
-    return scores | {"shuffled_score": deaf["score"]}
+    deaf = blank if shuffled is None else shuffled
+    if task.score_alone:
+        return scores | {"shuffled_score": np.asarray(task.score_alone(item.target, deaf))}
+    return scores | {"shuffled_score": task.score_clip(item.target, deaf, names)["score"]}
 
 
 def score_run(

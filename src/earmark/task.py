@@ -86,6 +86,9 @@ class Task:
     shuffle: Callable[[Inputs, np.random.Generator], Inputs] | None = None
     """A clip's inputs out of order, for a task in which a model may answer well without heeding them. Each model
     is asked those too, and `summarise` finds the score of that answer under "shuffled_score"."""
+    score_alone: Callable[[Answer, Answer], float] | None = None
+    """(target, prediction) -> what `score_clip` has under "score", where that is quicker: all that an answer to
+    shuffled inputs is asked for."""
     against_training: (
         Callable[[Sequence[ClipScores], Sequence[Answer], NDArray[np.float64]], Measured] | None
     ) = None
