@@ -17,7 +17,8 @@ from earmark.submissions import hostile
 from earmark.submissions.errors import OurFault, SubmissionError
 from earmark.submissions.form import Answer
 from earmark.submissions.limits import Limits
-from earmark.submissions.session import Reply, Session
+from earmark.submissions.replies import Reply
+from earmark.submissions.session import Session
 
 LIMITS = Limits(startup_seconds=30, clip_seconds=10, split_seconds=60, scratch_bytes=16 << 20, processes=64)
 SMALL_MEMORY = 256 << 20

@@ -33,6 +33,8 @@ class Worker:
         """Start the process. Raises OurFault where the machine can't isolate it."""
         self.log = bytearray()
         self._logged = 0
+        self._questions: deque[deque[memoryview]] = deque()
+        """What is still to be written of each request that has no reply yet."""
         ours, theirs = zip(*(open_pipe(writes=writes) for writes in (True, False, False)), strict=True)
         self._requests, self._replies, self._prints = ours
         try:
@@ -54,20 +56,21 @@ class Worker:
     def begin(self) -> None:
         """Wait until it has imported what is trusted. Raises OurFault if it never began, or where it can't."""
         try:  # however little is left for the split, or a late death would be taken for a fault of ours
-            said = self.exchange(None, seconds=BEGINNING_SECONDS, max_body=0)
+            said = self.receive(seconds=BEGINNING_SECONDS, max_body=0)
             assert said == {"started": True}
         except SubmissionError:
             raise self.fault() from None
 
     def go(self, *, seconds: float) -> dict[str, Any]:
-        """Let it go on to predict.py, and receive its word on that. Raises SubmissionError as exchange does.
+        """Let it go on to predict.py, and receive its word on that. Raises SubmissionError as receive does.
 
         From here on, not before, the use of the GPU is its own.
         """
         if gpu := gpu_named(self._seal.device):
             self._gpu_watch = GpuWatch(gpu, self._seal.limits.gpu_memory_bytes, self._launched.kill)
             self._gpu_watch.start()
-        return self.exchange({"go": True}, seconds=seconds, max_body=0)
+        self.send({"go": True})
+        return self.receive(seconds=seconds, max_body=0)
 
     @property
     def isolation(self) -> str:
@@ -84,28 +87,32 @@ class Worker:
         """The most of the GPU's memory in use beyond what was before; None without one, or where none tells."""
         return None if self._gpu_watch is None or self._gpu_watch.before is None else self._gpu_watch.peak
 
-    def exchange(self, request: dict[str, Any] | None, *, seconds: float, max_body: int) -> dict[str, Any]:
-        """Send a request, if any, and receive one reply whose arrays take at most `max_body` bytes.
+    def send(self, request: dict[str, Any]) -> None:
+        """Put a request in the line of what is to be written; it leaves as `receive` waits for replies."""
+        self._questions.append(encoded(request))
+
+    def receive(self, *, seconds: float, max_body: int) -> dict[str, Any]:
+        """The next message, whose arrays take at most `max_body` bytes: a reply to the oldest request without one.
 
         Raises SubmissionError: time limit, memory limit, output limit, crashed, or wrong form for what is no
         message. The worker is of no use after that. Too much memory comes before all else that went wrong.
         """
         try:
-            reply = self._exchange(request, seconds, max_body)
+            reply = self._receive(seconds, max_body)
         except SubmissionError as error:
             raise self._over_memory() or error from None
         if over := self._over_memory():  # a child of it may have died of it
             raise over
         return reply
 
-    def _exchange(self, request: dict[str, Any] | None, seconds: float, max_body: int) -> dict[str, Any]:
-        waiting = encoded(request)
+    def _receive(self, seconds: float, max_body: int) -> dict[str, Any]:
         incoming = Incoming(max_body)
         deadline = time.monotonic() + seconds
         try:
             while not incoming.read(self._replies):
-                self._step(waiting, deadline, seconds)
-            if not waiting:
+                self._step(deadline, seconds)
+            question = self._questions.popleft() if self._questions else ()
+            if not question:
                 return protocol.decode(bytes(incoming.header), incoming.body)
         except (EOFError, BrokenPipeError):
             raise self._death() from None
@@ -119,8 +126,9 @@ class Worker:
             ) from None
         raise SubmissionError("wrong form", "an answer came before the question had been read.")
 
-    def _step(self, waiting: deque[memoryview], deadline: float, seconds: float) -> None:
-        """Wait until something can move, and move prints in and the request out; the caller reads replies."""
+    def _step(self, deadline: float, seconds: float) -> None:
+        """Wait until something can move, and move prints in and requests out; the caller reads replies."""
+        waiting = next((question for question in self._questions if question), None)
         poll = select.poll()
         for fd in (self._replies, self._prints, self._ended):
             if fd >= 0:
@@ -133,7 +141,7 @@ class Worker:
             raise SubmissionError("time limit", f"no answer within {seconds:g} s.{self._last_prints()}")
         if self._prints in ready:
             self._take_prints()
-        if self._requests in ready:
+        if waiting and self._requests in ready:
             write(self._requests, waiting)
         if self._ended in ready and self._replies not in ready:
             raise EOFError  # and nothing it wrote before is left to read

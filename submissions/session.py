@@ -6,47 +6,25 @@ started anew; a submission that dies LIVES times in a row without an answer betw
 """
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from earmark.submissions.binds import Bind
 from earmark.submissions.errors import OurFault, SubmissionError
-from earmark.submissions.form import Answer, check
+from earmark.submissions.form import Answer
 from earmark.submissions.gpu import gpu_named
 from earmark.submissions.limits import Limits
 from earmark.submissions.process import Worker
-from earmark.submissions.said import as_answer, check_reply, error_told
+from earmark.submissions.replies import Inputs, Question, Reply, Request, error_told
 from earmark.submissions.sandbox import Isolation, Seal
 from earmark.submissions.spent import Spent
 from earmark.submissions.warm import warmed
 
 LIVES = 3
-SPARE_BYTES = 64 << 10
-NUMBER_BYTES = 16
-"""Of an answer, for each number in blank: a float64 answer twice too long still hears what is wrong."""
-
-Inputs = dict[str, Any]
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What became of one clip."""
-
-    prediction: Answer | None
-    """The answer in blank's form; None where there is none."""
-    verdict: str | None = None
-    """One of VERDICTS where there is no prediction."""
-    message: str = ""
-    """Got, expected and the likely cause, for the student."""
-    notes: tuple[str, ...] = ()
-    """What was converted in the answer."""
-    seconds: float = 0.0
-    """Wall-clock seconds of its batch, shared out evenly."""
 
 
 class Session(AbstractContextManager["Session"]):
@@ -94,6 +72,10 @@ class Session(AbstractContextManager["Session"]):
         self._answered = False
         self._last_death = before.last_death
         self._last_request = 0
+        self._ahead: Request | None = None
+        """What was sent beyond the question that is being answered."""
+        self._most: int | None = None
+        """The most clips at once, since the GPU was too small for more."""
 
     def prepare(self) -> Self:
         """Start a worker that imports what is trusted, and return meanwhile; no code of the student's runs yet.
@@ -129,7 +111,7 @@ class Session(AbstractContextManager["Session"]):
             self._worker.close()
             self._peak = max(self._peak, self._worker.peak_memory_bytes)
             self._gpu_peaks.append(self._worker.peak_gpu_bytes)
-            self._worker = None
+            self._worker = self._ahead = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -163,61 +145,92 @@ class Session(AbstractContextManager["Session"]):
         return self._worker.printed if self._worker else ""
 
     def predict(self, batch: Sequence[Inputs], blanks: Sequence[Answer]) -> list[Reply]:
-        """A reply for each clip's inputs, in their order; `blanks` set the form of the answers.
+        """A reply for each clip's inputs, in their order; `blanks` set the form of the answers."""
+        [replies] = self.replies([Question(batch, blanks)])
+        return replies
+
+    def replies(self, questions: Iterable[Question]) -> Iterator[list[Reply]]:
+        """The replies to each question in turn; the next one is on its way while one is worked on.
 
         Until a first answer has come clips are asked one by one, so that an endless loop takes the time of some
         clips and not of a batch.
         """
-        if len(batch) > 1 and not self._answered:
-            first = self.predict(batch[:1], blanks[:1])
-            return first + self.predict(batch[1:], blanks[1:])
-        if len(batch) > 1:
-            try:
-                return self._ask(batch, blanks)
-            except SubmissionError:
-                pass  # and find out whose fault it is
-        return [self._ask_one(inputs, blank) for inputs, blank in zip(batch, blanks, strict=True)]
+        coming = iter(questions)
+        question = next(coming, None)
+        while question is not None:
+            following = next(coming, None)
+            yield self._replies(question, following)
+            question = following
 
-    def _ask_one(self, inputs: Inputs, blank: Answer) -> Reply:
+    def _replies(self, question: Question, following: Question | None = None) -> list[Reply]:
+        """One question's replies: at once if it can be, in parts if it must be."""
+        most = (self._most or len(question)) if self._answered else 1
+        if len(question) > most:
+            part, rest = question.cut(most)
+            return self._replies(part) + self._replies(rest, following)
         before = self.seconds
         try:
-            return self._ask([inputs], [blank])[0]
+            return self._ask(question, following)
         except SubmissionError as error:
-            return Reply(None, error.verdict, str(error), seconds=self.seconds - before)
+            full = error.verdict == "memory limit" and self._worker is not None  # the GPU's: it lives
+            if len(question) == 1 or (full and self._most):
+                each = (self.seconds - before) / len(question)
+                return [Reply(None, error.verdict, str(error), seconds=each) for _ in question.inputs]
+            if full:
+                self._most = -(-len(question) // 2)
+                return self._replies(question)
+        return [
+            reply for clip in question.clips() for reply in self._replies(clip)
+        ]  # and find whose fault it is
 
-    def _ask(self, batch: Sequence[Inputs], blanks: Sequence[Answer]) -> list[Reply]:
-        """The batch's replies; raises SubmissionError where it failed as a whole."""
+    def _ask(self, question: Question, following: Question | None) -> list[Reply]:
+        """The question's replies; raises SubmissionError where it failed as a whole."""
         if self._deaths >= LIVES and self._last_death:
             raise SubmissionError(
                 self._last_death.verdict,
                 f"Not tried: {LIVES} times in a row there was no answer, the last time: {self._last_death}",
             )
         before = self.seconds
-        answers = self._timed(lambda: self._answers(batch, [_max_bytes(blank) for blank in blanks]))
-        each = (self.seconds - before) / len(batch)
-        replies = [_reply(answer, blank, each) for answer, blank in zip(answers, blanks, strict=True)]
+        request = self._timed(lambda: self._exchange(question, following))
+        replies = request.replies((self.seconds - before) / len(question))
         self._deaths = 0
         self._answered = True
         return replies
 
-    def _answers(self, batch: Sequence[Inputs], caps: list[int]) -> list[Any]:
-        """The worker's word on each clip, unchecked but in number. One that breaks the rules is ended."""
-        if self._worker is None:
-            self._start()
+    def _exchange(self, question: Question, following: Question | None) -> Request:
+        """Send the question, unless it is on its way, and the following one; and wait for the first's reply."""
+        request, self._ahead = self._ahead, None
+        if request is None or request.question is not question:
+            if request is not None:  # replies come in the order of the requests
+                with suppress(SubmissionError):  # if this one fails, it is asked again when its turn comes
+                    self._await(request)
+                    self._ahead = request
+            if self._worker is None:
+                self._start()
+            request = self._send(question)
+        if following is not None:
+            self._ahead = self._send(following)
+        self._await(request)
+        return request
+
+    def _send(self, question: Question) -> Request:
         assert self._worker is not None
         self._last_request += 1
-        request = {"id": self._last_request, "clips": list(batch), "max_bytes": caps}
-        seconds = min(self.limits.clip_seconds * len(batch), self._left())
+        request = Request(self._last_request, question)
+        self._worker.send(request.message())
+        return request
+
+    def _await(self, request: Request) -> None:
+        """Wait for the worker's word on a request, if it is not there. One that breaks the rules ends the worker."""
+        if request.word is not None:
+            return
+        assert self._worker is not None
+        seconds = min(self.limits.clip_seconds * len(request.question), self._left())
         try:
-            reply = self._worker.exchange(request, seconds=seconds, max_body=sum(caps) + SPARE_BYTES)
-            check_reply(reply, self._last_request, len(batch))
+            request.take(self._worker.receive(seconds=seconds, max_body=request.max_body))
         except SubmissionError as error:
             self._died(error)
             raise
-        if "answers" not in reply:
-            raise error_told(reply)
-        answers: list[Any] = reply["answers"]
-        return answers
 
     def _start(self) -> None:
         """A worker anew, in the split's time: one that dies again and again costs its author, not us."""
@@ -269,20 +282,3 @@ class Session(AbstractContextManager["Session"]):
             return work()
         finally:
             self.seconds += time.monotonic() - begin
-
-
-def _max_bytes(blank: Answer) -> int:
-    """What one answer may take, in bytes, so that a wrong one can still be looked at."""
-    arrays = blank.values() if isinstance(blank, dict) else [blank]
-    return sum(array.size for array in arrays) * NUMBER_BYTES + SPARE_BYTES
-
-
-def _reply(word: Any, blank: Answer, seconds: float) -> Reply:
-    """One clip's reply from what the worker says of it, which may be anything."""
-    try:
-        if not isinstance(word, dict) or "answer" not in word:
-            raise error_told(word)
-        prediction, notes = check(as_answer(word["answer"]), blank)
-    except SubmissionError as error:
-        return Reply(None, error.verdict, str(error), seconds=seconds)
-    return Reply(prediction, notes=notes, seconds=seconds)

@@ -496,7 +496,7 @@ def test_no_submission_sees_it(toy, monkeypatch, tmp_path):
     split = open_split(task, "all", data=str(toy.data))
     asked = {}
     monkeypatch.setattr("earmark.grader.Session", lambda folder, **options: asked.update(options))
-    grader = Grader("loudness", task, split, None, tmp_path / "runs", tmp_path / "kept")
+    grader = Grader("loudness", task, split, None, None, tmp_path / "runs", tmp_path / "kept")
     grader._session(SimpleNamespace(path=tmp_path))
     assert course.cache() in asked["hide"]
 

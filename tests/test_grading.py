@@ -14,10 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 from earmark import course
+from earmark.asking import Asking
 from earmark.batch import resolve
 from earmark.cli import app
 from earmark.errors import InstructorError
-from earmark.grader import Grader
 from earmark.leaderboard.store import Store
 from earmark.predictions import kept_predictions
 
@@ -227,7 +227,7 @@ def test_a_fault_of_ours_costs_the_student_nothing(toy, monkeypatch):
 def test_without_a_sandbox_nothing_runs(toy, monkeypatch):
     monkeypatch.setenv("PATH", os.fspath(toy.data))
     grader_runs: list[object] = []
-    monkeypatch.setattr(Grader, "_count", lambda *_: grader_runs.append(1))
+    monkeypatch.setattr(Asking, "_take", lambda *_: grader_runs.append(1))
     code, [run] = grade(toy, toy.submit("ears"))
     assert (code, run["state"], grader_runs) == (3, "errored", [])
     assert "no sandbox here" in run["reason"]

@@ -10,7 +10,7 @@ import pytest
 from earmark.errors import OurFault
 from earmark.journal import Journal, forget, has_journal
 from earmark.predictions import kept_predictions
-from earmark.submissions.session import Reply
+from earmark.submissions.replies import Reply
 from earmark.submissions.spent import Spent
 
 IDS = [f"clip {number}" for number in range(6)]

@@ -9,6 +9,8 @@ by the same forest on the same properties dealt out anew among the clips, which 
 import json
 import random
 import zlib
+from collections import deque
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,7 +21,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
-from earmark import grader, manifest
+from earmark import feeding, grader, manifest
 from earmark.datasets import rendered_ensembles, rendered_notes, rendered_scenes, rendered_songs
 from earmark.leaderboard.store import Store
 from earmark.shelf import load_task
@@ -44,24 +46,43 @@ class Wire:
     printed: str = ""
 
     def __call__(self, *_):
-        self.word = iter([{"started": True}, {"ready": True}])
+        self.words = deque()
         return self
 
-    def exchange(self, request, *, seconds, max_body):
-        if request is None:
-            return next(self.word)
+    def begin(self):
+        pass
+
+    def go(self, *, seconds):
+        return {"ready": True}
+
+    def send(self, request):
         raw = [bytes(part) for part in protocol.encode(request)]
         n_header, _ = protocol.lengths(raw[0], 1 << 62)
         assert n_header == len(raw[1])
         arrived = protocol.decode(raw[1], np.frombuffer(b"".join(raw[2:]), np.uint8))
         self.sent.append((arrived, raw))
-        return {
-            "id": arrived["id"],
-            "answers": [{"answer": self.task.blank(**clip)} for clip in arrived["clips"]],
-        }
+        answers = [{"answer": self.task.blank(**clip)} for clip in arrived["clips"]]
+        self.words.append({"id": arrived["id"], "answers": answers})
+
+    def receive(self, *, seconds, max_body):
+        return self.words.popleft()
 
     def close(self):
         pass
+
+
+class NoScorers:
+    """Stands in for scorers: what was answered is of no matter."""
+
+    processes = 1
+
+    def part_of(self, n):
+        return n
+
+    def score(self, answered):
+        done = Future()
+        done.set_result([{"score": 0.0}] * len(answered))
+        return done
 
 
 def properties(value, name="clip"):
@@ -106,17 +127,17 @@ def heard(task_name, split, monkeypatch, tmp_path):
     submission = tmp_path / "submission"
     submission.mkdir(exist_ok=True)
     (submission / "predict.py").write_text("def predict(**inputs):\n    raise NotImplementedError\n")
-    monkeypatch.setattr(grader, "score_item", lambda *_: {"score": 0.0})  # what was answered is of no matter
     monkeypatch.setattr(grader.Grader, "_finish", lambda _self, _run_id, tally: tally)
     for order in range(ORDERS):
         wire = Wire(task)
         monkeypatch.setattr(session, "Worker", wire)
-        monkeypatch.setattr(grader.secrets, "SystemRandom", lambda order=order: random.Random(order))
+        monkeypatch.setattr(feeding.secrets, "SystemRandom", lambda order=order: random.Random(order))
         judge = grader.Grader(
             task_name=task_name,
             task=task,
             split=split,
             store=Store(f"sqlite:///{tmp_path}/{order}.db"),
+            scorers=NoScorers(),
             predictions=tmp_path / "predictions",
             kept=tmp_path / "kept",
             isolation="none",

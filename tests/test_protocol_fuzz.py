@@ -19,8 +19,8 @@ from earmark.submissions.errors import VERDICTS, SubmissionError
 from earmark.submissions.limits import Limits
 from earmark.submissions.pipe import Incoming, open_pipe
 from earmark.submissions.protocol import ALIGN, DTYPES, MAX_HEADER, PREFIX, Malformed, decode
-from earmark.submissions.said import check_reply, error_told
-from earmark.submissions.session import Session, _reply
+from earmark.submissions.replies import Question, Request
+from earmark.submissions.session import Session
 
 MAX_BODY = 4096
 BLANKS = (np.zeros(4, np.float32), {"bass": np.zeros((2, 3), np.float32), "drums": np.zeros(2, np.int64)})
@@ -50,10 +50,9 @@ def received(data, *, open_ended=False):
 
 def answered(reply):
     """What Session makes of a reply to its request of number 1, for two clips."""
-    check_reply(reply, 1, len(BLANKS))
-    if "answers" not in reply:
-        raise error_told(reply)
-    return [_reply(word, blank, 0.0) for word, blank in zip(reply["answers"], BLANKS, strict=True)]
+    request = Request(1, Question([{}] * len(BLANKS), BLANKS))
+    request.take(reply)
+    return request.replies(0.0)
 
 
 def is_decided(replies):

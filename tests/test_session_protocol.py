@@ -13,8 +13,7 @@ from earmark.submissions import protocol
 from earmark.submissions.errors import SubmissionError
 from earmark.submissions.form import check
 from earmark.submissions.protocol import DTYPES, MAX_HEADER, PREFIX, Malformed, decode, encode, lengths
-from earmark.submissions.said import check_reply
-from earmark.submissions.session import _reply
+from earmark.submissions.replies import Question, Request
 
 BLANK = np.zeros(4, np.float32)
 
@@ -144,12 +143,12 @@ replies = (
 def test_a_reply_of_any_bytes_is_an_answer_or_a_verdict(data):
     if len(data) < PREFIX.size:
         return
+    request = Request(1, Question([{}], [BLANK]))
     try:
-        reply = parse(data)
-        check_reply(reply, 1, 1)
+        request.take(parse(data))
+        [outcome] = request.replies(0.0)
     except (Malformed, OverflowError, SubmissionError):  # any other would be a crash of the grader
         return
-    outcome = _reply(reply.get("answers", [None])[0], BLANK, 0.0)
     assert (outcome.prediction is None) == (outcome.verdict is not None)
     if outcome.prediction is not None:
         check(outcome.prediction, BLANK)

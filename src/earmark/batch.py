@@ -20,6 +20,7 @@ from earmark.leaderboard.store import Store
 from earmark.leaderboard.terms import FREE
 from earmark.parts import division_of
 from earmark.report import Result
+from earmark.scorers import Scorers
 from earmark.shelf import baselines, load_task, load_terms
 from earmark.splits import EMBEDDED, open_split
 from earmark.submissions.folder import DECLARATION, open_submission, read_declaration
@@ -210,6 +211,7 @@ class Batch:
                 task=declared,
                 split=opened,
                 store=self.store,
+                scorers=Scorers(declared, opened),
                 predictions=self.predictions,
                 kept=self.kept,
                 seed=seed,

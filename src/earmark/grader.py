@@ -1,9 +1,9 @@
 """Run one submission on one split, score it, and keep the run: where the machines meet.
 
-Clips leave in an order shuffled by a secret of the run and without their ids. A prediction is scored as it
-comes, so that memory does not grow with the split. The run's row is there before the worker starts; replies are
-journalled as they come, so that a run whose grader is killed goes on where it stopped; outcomes, scores and final
-state arrive in one transaction after the predictions' file has its name.
+Clips leave in an order shuffled by a secret of the run and without their ids. A prediction is kept and scored as
+it comes, so that memory does not grow with the split. The run's row is there before the worker starts; replies
+are journalled as they come, so that a run whose grader is killed goes on where it stopped; outcomes, scores and
+final state arrive in one transaction after the predictions' file has its name.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,36 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from earmark import course
+from earmark.asking import Asking, Progress
 from earmark.clip import Split
 from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError
 from earmark.journal import Journal, forget
-from earmark.leaderboard.records import NewRun, OutcomeRecord, RunRecord, ScoreRecord
+from earmark.leaderboard.records import NewRun, RunRecord, ScoreRecord
 from earmark.leaderboard.store import Store
 from earmark.leaderboard.terms import FREE, Terms
 from earmark.machine import described, packages
 from earmark.parts import Division
-from earmark.scores import (
-    Item,
-    read_batches,
-    read_items,
-    score_item,
-    score_parts,
-    score_run,
-    scorer_hashes,
-    shuffled_inputs,
-)
+from earmark.scorers import Scorers
+from earmark.scores import score_parts, score_run, scorer_hashes
 from earmark.submissions.folder import DECLARATION, Submission, check_origin
 from earmark.submissions.intake import name_of, take_in
 from earmark.submissions.kept import check_unchanged, content_hash, fingerprint
 from earmark.submissions.parameters import check_parameters
 from earmark.submissions.sandbox import Isolation
-from earmark.submissions.session import Reply, Session
+from earmark.submissions.session import Session
 from earmark.submissions.spent import Spent
 from earmark.tally import Tally, all_failed, declared_marks, shortened
 from earmark.task import Task
-
-Progress = Callable[[int, int], None]
-"""Told (clips done, clips in all) as a run goes on."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +44,8 @@ class Grader:
     task: Task
     split: Split
     store: Store
+    scorers: Scorers
+    """Of this task and split."""
     predictions: Path
     """The folder in which predictions are kept."""
     kept: Path
@@ -142,8 +134,7 @@ class Grader:
             return before
         run_id = self.store.begin(self._new_run("blank", reference=True))
         tally = Tally()
-        for item in read_items(self.split, self.split.clips, tally.notes):
-            tally.scores[item.clip.id] = score_item(self.task, self.split.names, item, None)
+        self._asking(tally, None).score_blank()
         return self._finish(run_id, tally)
 
     def scored_before(self, fits: Callable[[RunRecord], bool]) -> RunRecord | None:
@@ -187,8 +178,10 @@ class Grader:
         """
         with self._journal(run_id, submission) as journal:
             turns = len(journal.shuffled)
+            asking = self._asking(tally, journal)
             for turn in range(turns):
-                self._hear(submission, turn, journal, tally, partial(_part, progress, turn, turns))
+                self._hear(submission, turn, asking, partial(_part, progress, turn, turns))
+            asking.settle()
         if not any(outcome.state == "ok" for outcome in tally.outcomes.values()):
             raise all_failed(tally)
 
@@ -208,42 +201,20 @@ class Grader:
         """Where a run's predictions lie."""
         return self.predictions / f"{run_id}.npz"
 
-    def _recall(self, turn: int, journal: Journal, tally: Tally) -> set[str]:
-        """Count what was journalled of a turn before the grader was killed; the ids of the clips answered."""
-        answered = set(journal.answered(turn))
-        clips = [clip for clip in self.split.clips if clip.id in answered]
-        for item in read_items(self.split, clips, tally.notes):
-            shuffled = item.clip.id in journal.shuffled[turn]
-            self._take(item, journal.reply(turn, item.clip.id), shuffled, tally)
-            tally.add_audio(item.inputs)
-        return answered
+    def _asking(self, tally: Tally, journal: Journal | None) -> Asking:
+        return Asking(
+            self.task, self.split, self.scorers, tally, journal, self.device, discreet=self._discreet
+        )
 
-    def _hear(
-        self, submission: Submission, turn: int, journal: Journal, tally: Tally, progress: Progress
-    ) -> None:
+    def _hear(self, submission: Submission, turn: int, asking: Asking, progress: Progress) -> None:
         """Ask one worker about every clip that was not answered before the grader was killed."""
-        answered = self._recall(turn, journal, tally)
-        spent, asked = journal.spent(turn), len(answered)
-        if spent and asked == len(self.split.clips):
+        assert asking.journal is not None
+        answered, tally, spent = asking.recall(turn), asking.tally, asking.journal.spent(turn)
+        if spent and len(answered) == len(self.split.clips):
             tally.add_cost(spent)
             return
         with self._session(submission, spent) as session:
-            for batch in read_batches(self.split, tally.notes, without=answered):
-                blanks = [self.task.blank(**item.inputs) for item in batch]
-                shuffled = [item.clip.id in journal.shuffled[turn] for item in batch]
-                inputs = [
-                    shuffled_inputs(self.task, item) if out else item.inputs
-                    for item, out in zip(batch, shuffled, strict=True)
-                ]
-                replies = session.predict(inputs, blanks)
-                ids = [item.clip.id for item in batch]
-                journal.add(turn, list(zip(ids, replies, strict=True)), session.spent)
-                for reply in zip(batch, replies, shuffled, strict=True):
-                    self._take(*reply, tally)
-                for each in inputs:
-                    tally.add_audio(each)
-                asked += len(batch)
-                progress(asked, len(self.split.clips))
+            asking.hear(session, turn, answered, progress)
             if session.printed:
                 printed = tally.capped(session.printed) if self._discreet else session.printed
                 tally.notes[f"It printed: {printed}"] = None
@@ -265,37 +236,9 @@ class Grader:
             spent=spent,
         )
 
-    def _take(self, item: Item, reply: Reply, shuffled: bool, tally: Tally) -> None:
-        """Count a reply, once the other one to the same clip is there where there are two."""
-        if self.task.shuffle is None:
-            self._count(item, reply, None, tally)
-        elif (other := tally.waiting.pop(item.clip.id, None)) is None:
-            tally.waiting[item.clip.id] = reply
-        elif shuffled:
-            self._count(item, other, reply, tally)
-        else:
-            self._count(item, reply, other, tally)
-
     @property
     def _discreet(self) -> bool:
         return self.split.hidden and not self.frank
-
-    def _count(self, item: Item, reply: Reply, shuffled: Reply | None, tally: Tally) -> None:
-        """Score one reply, and write down what became of the clip."""
-        clip = item.clip
-        deaf = shuffled.prediction if shuffled else None
-        scores = score_item(self.task, self.split.names, item, reply.prediction, deaf)
-        tally.scores[clip.id] = scores
-        tally.notes.update(dict.fromkeys(reply.notes))
-        tally.outcomes[clip.id] = OutcomeRecord(
-            clip_id=clip.id,
-            group=clip.group,
-            state="failed" if reply.prediction is None else "ok",
-            verdict=reply.verdict or "",
-            message=tally.capped(reply.message) if self._discreet else reply.message,
-            seconds=reply.seconds,
-            score=float(scores["score"]),
-        )
 
     def _finish(self, run_id: str, tally: Tally) -> RunRecord:
         clips = [clip for clip in self.split.clips if clip.id in tally.scores]

@@ -18,7 +18,7 @@ from typing import IO, Any, Self
 from earmark.errors import OurFault
 from earmark.frames import FrameFile
 from earmark.predictions import SHUFFLED, Entry, PredictionWriter, names_of
-from earmark.submissions.session import Reply
+from earmark.submissions.replies import Reply
 from earmark.submissions.spent import Spent
 
 SUFFIX = ".journal"

@@ -9,7 +9,7 @@ from earmark.leaderboard.records import RunRecord, ScoreRecord
 from earmark.leaderboard.store import Store
 from earmark.parts import division_of
 from earmark.predictions import answers_to, kept_predictions
-from earmark.scores import read_items, score_item, score_parts, score_run
+from earmark.scores import read_items, score_answer, score_parts, score_run
 from earmark.shelf import load_task, load_terms
 from earmark.splits import open_split
 from earmark.task import ClipScores
@@ -61,6 +61,9 @@ def score_answers(
     with kept_predictions(None if run.reference else predictions / f"{run.id}.npz") as answer_to:
         for item in read_items(split, split.clips, {}):
             clips.append(item.clip)
-            scores.append(score_item(task, split.names, item, *answers_to(item.clip.id, answer_to)))
+            blank = task.blank(**item.inputs)
+            answers = [blank if kept is None else kept for kept in answers_to(item.clip.id, answer_to)]
+            asked = answers[: 2 if task.shuffle else 1]
+            scores.append(score_answer(task, split.names, item.target, *asked))
             progress()
     return clips, scores

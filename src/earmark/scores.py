@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark import course, scoring
+from earmark import scoring
 from earmark.clip import Answer, Clip, Inputs, Split
 from earmark.errors import InstructorError
+from earmark.feeding import left_out
 from earmark.leaderboard.records import Part, ScoreRecord
 from earmark.leaderboard.shown import rounded
 from earmark.parts import Division
@@ -22,8 +22,6 @@ from earmark.splits import open_split
 from earmark.task import ClipScores, Measured, Names, Task
 
 ENOUGH_GROUPS = 20
-BATCH_CLIPS = 32
-BATCH_BYTES = 16 << 20
 FEW_GROUPS = "The split has only {} groups of clips: its intervals are too narrow."
 
 
@@ -40,53 +38,28 @@ def read_items(split: Split, clips: Iterable[Clip], notes: dict[str, None]) -> I
     """Read clips one by one.
 
     A clip whose files can't be read is no submission's fault: it is left out for every submission alike, and
-    `notes` names it, though not where the split lies: the folder of a hidden one has its seed in its name.
+    `notes` names it.
     """
     for clip in clips:
         try:
             yield Item(clip, clip.inputs(), split.targets[clip.id]())
         except InstructorError as error:
-            said = str(error).replace(f"{split.folder}/", "")
-            notes[f"Left out for every submission alike: {said}"] = None
+            notes[left_out(split, error)] = None
 
 
-def read_batches(split: Split, notes: dict[str, None], without: Iterable[str] = ()) -> Iterator[list[Item]]:
-    """The split's clips, but `without` these, in a secret order, read when their turn comes, a few at a time."""
-    left_out = set(without)
-    order = [clip for clip in split.clips if clip.id not in left_out]
-    secrets.SystemRandom().shuffle(order)
-    batch: list[Item] = []
-    held = 0
-    for item in read_items(split, order, notes):
-        size = sum(value.nbytes for value in item.inputs.values() if isinstance(value, np.ndarray))
-        if batch and (len(batch) == BATCH_CLIPS or held + size > BATCH_BYTES):
-            yield batch
-            batch, held = [], 0
-        batch.append(item)
-        held += size
-    if batch:
-        yield batch
-
-
-def shuffled_inputs(task: Task, item: Item) -> Inputs:
-    """The clip's inputs out of order, in a course always in the same way, which a submission can't know."""
-    assert task.shuffle is not None
-    seed = [course.secret_seed(), *item.clip.id.encode()]
-    return task.shuffle(item.inputs, np.random.default_rng(seed))
-
-
-def score_item(
-    task: Task, names: Names, item: Item, answer: Answer | None, shuffled: Answer | None = None
+def score_answer(
+    task: Task, names: Names, target: Answer, answer: Answer, shuffled: Answer | None = None
 ) -> ClipScores:
-    """Score one answer, and that to the shuffled inputs if the task asks for it; blank where there is none."""
-    blank = task.blank(**item.inputs)
-    scores = task.score_clip(item.target, blank if answer is None else answer, names)
-    if task.shuffle is None:
+    """Score the answer to one clip, and with it that to its shuffled inputs if the task asks for it.
+
+    Where there is none, it is blank's that is scored.
+    """
+    scores = task.score_clip(target, answer, names)
+    if shuffled is None:
         return scores
-    deaf = blank if shuffled is None else shuffled
     if task.score_alone:
-        return scores | {"shuffled_score": np.asarray(task.score_alone(item.target, deaf))}
-    return scores | {"shuffled_score": task.score_clip(item.target, deaf, names)["score"]}
+        return scores | {"shuffled_score": np.asarray(task.score_alone(target, shuffled))}
+    return scores | {"shuffled_score": task.score_clip(target, shuffled, names)["score"]}
 
 
 def score_run(

@@ -7,7 +7,6 @@ from earmark.clip import Inputs
 from earmark.errors import EarmarkError, InstructorError, SubmissionError
 from earmark.leaderboard.records import OutcomeRecord
 from earmark.submissions.folder import Submission
-from earmark.submissions.session import Reply
 from earmark.submissions.spent import Spent
 from earmark.task import ClipScores
 
@@ -24,8 +23,6 @@ class Tally:
     notes: dict[str, None] = field(default_factory=dict)  # an ordered set: each thing is said once
     marks: list[str] = field(default_factory=list)
     """What the submission declares that a board should mark."""
-    waiting: dict[str, Reply] = field(default_factory=dict)
-    """The first of two replies to a clip, by its id."""
     told: set[str] = field(default_factory=set)
     parameters: int | None = None
     isolation: str = ""
