@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -26,6 +26,7 @@ def open_engine(url: str) -> Engine:
         parsed,
         connect_args={"timeout": _BUSY_SECONDS} if sqlite else {},
         json_serializer=partial(json.dumps, allow_nan=False),  # NaN is not JSON, and no score is NaN
+        json_deserializer=lru_cache(maxsize=256)(json.loads),  # most runs have the same packages and machine
     )
     if sqlite:
         event.listen(engine, "connect", _configure_sqlite)

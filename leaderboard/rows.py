@@ -106,8 +106,8 @@ def _record(kind: type[Record], names: Sequence[str], row: Sequence[Any]) -> Rec
 
 
 def _defaults(kind: type[Any]) -> dict[str, Any]:
-    made = {item.name: item.default_factory() for item in fields(kind) if item.default_factory is not MISSING}
-    return made | {item.name: item.default for item in fields(kind) if item.default is not MISSING}
+    """The defaults that are made for each record; all others a record finds in its class."""
+    return {item.name: item.default_factory() for item in fields(kind) if item.default_factory is not MISSING}
 
 
 _DEFAULTS: dict[type[Any], dict[str, Any]] = {

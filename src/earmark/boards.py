@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from earmark import course
 from earmark.errors import EarmarkError, InstructorError, unknown_name
-from earmark.leaderboard import clock, terminal
+from earmark.leaderboard import clock
 from earmark.leaderboard.marks import MARKS
 from earmark.leaderboard.ranking import Board, boards
 from earmark.leaderboard.records import Part, RunRecord
@@ -54,6 +52,10 @@ def marks_named(words: str) -> list[str]:
 
 def print_boards(found: list[Board]) -> None:
     """Print the boards, each under its task's title."""
+    from rich.console import Console  # noqa: PLC0415 - exports and pages need none of it
+
+    from earmark.leaderboard import terminal  # noqa: PLC0415
+
     console = Console()
     for board in found:
         terminal.print_board(board, console, title=_about(board.task)[0])

@@ -133,6 +133,7 @@ def rescore(
 
 
 def demo(
+    task: Annotated[list[str] | None, typer.Argument(help="Only these tasks; else all.")] = None,
     site: Annotated[Path | None, typer.Option(help="Where the static site goes.")] = None,
     fresh: Annotated[bool, typer.Option(help="Grade baselines that were already graded, too.")] = False,
 ) -> None:
@@ -140,20 +141,23 @@ def demo(
 
     On the validation split too, of which the site lets one hear clips.
 
-    Example: [bold]earmark demo[/bold]
+    Example: [bold]earmark demo note_classification[/bold]
     """
     from earmark import course
     from earmark.batch import Batch, device_named
     from earmark.boards import VALID, boards_of, print_boards, write_site
     from earmark.report import line
-    from earmark.shelf import baselines, names
+    from earmark.shelf import about_task, baselines, names
 
+    chosen = sorted(set(task or names("tasks")))
+    for name in chosen:
+        about_task(name)  # says so where there is no such task
     batch = Batch(device=device_named("auto"), reuse=not fresh)
-    work = [(path, task) for task in names("tasks") for path in baselines(task).values()]
-    batch.render(sorted({task for _, task in work}))
-    for number, (path, task) in enumerate(work, start=1):
+    work = [(path, name) for name in chosen for path in baselines(name).values()]
+    batch.render(chosen)
+    for number, (path, name) in enumerate(work, start=1):
         for split in ("test", VALID):
-            result = batch.grade(path, task, split=split)
+            result = batch.grade(path, name, split=split)
             said = f"{number}/{len(work)} {split} {line(result, batch.store)}"
             batch.console.print(said, highlight=False, soft_wrap=True)
     found = boards_of(batch.store, digests=batch.digests)
