@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import typer
 
 from earmark import course
-from earmark.cli import app
+from earmark.cli import app, main
 from earmark.errors import InstructorError
 from earmark.leaderboard.records import NewRun, ScoreRecord
 from earmark.leaderboard.store import Store
@@ -42,6 +43,25 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def here(monkeypatch, capsys) -> Run:
+    """`run` in this process, where what the commands need is imported once and not for each of them."""
+    monkeypatch.setattr("gc.set_threshold", lambda *_: None)  # the tests' own process keeps its own
+
+    def run_here(*words: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["earmark", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        code = ended.value.code
+        assert code is None or isinstance(code, int)
+        return subprocess.CompletedProcess(words, code or 0, *capsys.readouterr())
+
+    return run_here
+
+
 def test_the_commands_are_the_ones_promised():
     promised = ["demo", "tasks", "new", "train", "check", "grade", "board", "rescore", "show", "doctor"]
     promised += ["compare", "rerun", "data get", "data list", "data check", "data split", "data make"]
@@ -49,8 +69,8 @@ def test_the_commands_are_the_ones_promised():
 
 
 @pytest.mark.parametrize("command", commands())
-def test_every_command_has_help_with_an_example(command):
-    result = run(*command.split(), "--help")
+def test_every_command_has_help_with_an_example(here, command):
+    result = here(*command.split(), "--help")
     assert result.returncode == 0
     assert "Example: earmark" in result.stdout
 
@@ -96,6 +116,7 @@ def test_a_board_is_printed_without_what_the_tasks_need(own_course, form):
         (("grade", "audio_tagging/cnn", "--device", "gpu"), "one of auto, cpu, cuda"),
         (("grade", "audio_tagging/cnn", "--data", "redered_scenes"), "Did you mean 'rendered_scenes'?"),
         (("grade", "audio_tagging/cnn", "--data", ".", "--seed", "3"), "--seed renders embedded data"),
+        (("demo", "audio_taging"), "Did you mean 'audio_tagging'?"),
         (("show", "nothing"), "no run"),
         (("rescore",), "neither or both"),
         (("compare", "nothing", "none"), "no run"),
@@ -104,10 +125,17 @@ def test_a_board_is_printed_without_what_the_tasks_need(own_course, form):
         (("data", "make", "audio_tagging"), "got neither"),
     ],
 )
-def test_wrong_words_end_with_2_and_say_what_was_meant(words, message):
-    result = run(*words)
+def test_wrong_words_end_with_2_and_say_what_was_meant(here, words, message):
+    result = here(*words)
     said = " ".join(result.stderr.replace("│", " ").split())
     assert message in said, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.returncode == 2
+
+
+def test_a_process_ends_as_its_words_deserve():
+    result = run("tasks", "audio_taging")
+    assert "Did you mean 'audio_tagging'?" in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
     assert result.returncode == 2
 
