@@ -3,6 +3,10 @@
 import json
 import pickle
 import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,6 +52,8 @@ FILES = [
     ("w.npy", lambda p: np.save(p, np.zeros(10, np.float64)), 20),
     ("w.pt", lambda p: torch.save(model().state_dict(), p), 20),
     ("w.ckpt", lambda p: torch.save({"epoch": 3, "model": [model().state_dict()]}, p), 20),
+    ("w.pt", lambda p: torch.save({"w": torch.zeros(3, dtype=torch.bfloat16), "n": torch.tensor(7)}, p), 4),
+    ("w.pt", lambda p: torch.save(model(), p), 20),
     ("w.pth", lambda p: torch.save(model().state_dict(), p, _use_new_zipfile_serialization=False), 20),
     ("w.safetensors", lie, 1000),
     ("w.safetensors", claim, 1000),
@@ -67,13 +73,48 @@ def test_the_count_is_of_the_numbers_that_are_there(tmp_path, name, write, expec
         lambda p: p.write_bytes(b"no weights"),
         lambda p: p.write_bytes(struct.pack("<Q", 1 << 60) + b"{}"),
         lambda p: np.save(p.with_suffix(".npy"), np.array([{}], object), allow_pickle=True),
-        lambda p: torch.save(model(), p.with_suffix(".pt")),
     ],
 )
 def test_what_cannot_be_counted_is_unknown(tmp_path, write):
     write(tmp_path / "w.safetensors")
     [file] = tmp_path.iterdir()
     assert counting._counted(file) == (0, 0)
+
+
+def test_torch_is_not_needed_to_count(tmp_path):
+    torch.save(model().state_dict(), tmp_path / "w.pt")
+    program = "import sys, pathlib, counting; print(counting.torch(pathlib.Path(sys.argv[1])), 'torch' in sys.modules)"
+    folder = Path(counting.__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "w.pt"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "(20, 80) False\n"
+
+
+def test_nothing_that_a_pickle_names_is_run(tmp_path):
+    class Touches:
+        def __reduce__(self):
+            return open, (str(tmp_path / "opened"), "w")
+
+    torch.save({"w": torch.zeros(3), "x": Touches()}, tmp_path / "w.pt")
+    assert counting._counted(tmp_path / "w.pt") == (3, 12)
+    assert not (tmp_path / "opened").exists()
+
+
+def test_a_storage_counts_by_its_bytes_whatever_the_pickle_says(tmp_path):
+    torch.save({"w": torch.zeros(1000)}, tmp_path / "w.pt")
+    with zipfile.ZipFile(tmp_path / "w.pt") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    [name] = [name for name in files if name.endswith("data.pkl")]
+    files[name] = files[name].replace((1000).to_bytes(2, "little"), (1).to_bytes(2, "little"))
+    with zipfile.ZipFile(tmp_path / "w.pt", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    assert counting._counted(tmp_path / "w.pt") == (1000, 4000)
 
 
 @pytest.fixture
