@@ -497,7 +497,7 @@ def test_no_submission_sees_it(toy, monkeypatch, tmp_path):
     asked = {}
     monkeypatch.setattr("earmark.grader.Session", lambda folder, **options: asked.update(options))
     grader = Grader("loudness", task, split, None, None, tmp_path / "runs", tmp_path / "kept")
-    grader._session(SimpleNamespace(path=tmp_path))
+    grader._session(SimpleNamespace(path=tmp_path), None)
     assert course.cache() in asked["hide"]
 
 

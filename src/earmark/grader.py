@@ -7,7 +7,7 @@ final state arrive in one transaction after the predictions' file has its name.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -96,7 +96,6 @@ class Grader:
             tally.notes[said] = None
         try:
             check_origin(submission, limits)
-            tally.parameters = check_parameters(submission, limits, self.isolation)
             self._ask(run_id, submission, tally, progress)
             check_unchanged(submission)
             if fingerprint(folder) != before:
@@ -176,11 +175,17 @@ class Grader:
         Where a task asks for shuffled inputs too, two workers hear every clip once each, and a secret coin
         decides which of them hears it shuffled: so neither can tell, and neither hears the same words twice.
         """
-        with self._journal(run_id, submission) as journal:
-            turns = len(journal.shuffled)
+        with self._journal(run_id, submission) as journal, ExitStack() as opened:
             asking = self._asking(tally, journal)
-            for turn in range(turns):
-                self._hear(submission, turn, asking, partial(_part, progress, turn, turns))
+            sessions = [
+                self._session(submission, journal.spent(turn)) for turn in range(len(journal.shuffled))
+            ]
+            for session in sessions:
+                opened.callback(session.close)
+                session.prepare()  # all at once, and beside what comes next
+            tally.parameters = check_parameters(submission, self.task.limits, self.isolation)
+            for turn, session in enumerate(sessions):
+                self._hear(session, turn, asking, partial(_part, progress, turn, len(sessions)))
             asking.settle()
         if not any(outcome.state == "ok" for outcome in tally.outcomes.values()):
             raise all_failed(tally)
@@ -206,14 +211,14 @@ class Grader:
             self.task, self.split, self.scorers, tally, journal, self.device, discreet=self._discreet
         )
 
-    def _hear(self, submission: Submission, turn: int, asking: Asking, progress: Progress) -> None:
+    def _hear(self, session: Session, turn: int, asking: Asking, progress: Progress) -> None:
         """Ask one worker about every clip that was not answered before the grader was killed."""
         assert asking.journal is not None
         answered, tally, spent = asking.recall(turn), asking.tally, asking.journal.spent(turn)
         if spent and len(answered) == len(self.split.clips):
             tally.add_cost(spent)
             return
-        with self._session(submission, spent) as session:
+        with session:
             asking.hear(session, turn, answered, progress)
             if session.printed:
                 printed = tally.capped(session.printed) if self._discreet else session.printed
