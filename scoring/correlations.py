@@ -98,8 +98,8 @@ class Track:
         """As museval tests it: whether the channels of any reference, or estimate, sum to zero throughout."""
         theirs = self.estimates if estimates else ()
         return not (
-            all(_sounds(stem, span, rounded=True) for stem in self.references)
-            and all(_sounds(stem, span, rounded=False) for stem in theirs)
+            all(sounds(stem, span, rounded=True) for stem in self.references)
+            and all(sounds(stem, span) for stem in theirs)
         )
 
     def _cross_spectrum(self, x: Floats, y: Floats) -> Any:
@@ -142,8 +142,10 @@ def cross_spectrum_by_torch(x: Floats, y: Floats, device: str) -> Any:
     return torch.einsum("ibf,jbf->ijf", left.conj(), right)
 
 
-def _sounds(stem: NDArray[Any], span: Span, *, rounded: bool) -> bool:
+def sounds(stem: NDArray[Any], span: Span, *, rounded: bool = False) -> bool:
     """Whether the channels' sum is anywhere not zero; most often the first piece tells."""
     start, stop = span
     pieces = (stem[at : min(at + TRANSFORM, stop)] for at in range(start, stop, TRANSFORM))
-    return any((to_16_bit_grid(piece) if rounded else piece).sum(axis=1).any() for piece in pieces)
+    return any(
+        piece.any() and (to_16_bit_grid(piece) if rounded else piece).sum(axis=1).any() for piece in pieces
+    )

@@ -35,12 +35,13 @@ Differences from the references
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earmark.scoring.bss_eval import Ratios, bss_eval, decibels, split
+from earmark.scoring.correlations import sounds
 from earmark.scoring.form import require_same_form
 from earmark.scoring.metric import Metric
 from earmark.scoring.undefined import by_name, mean_of_defined
@@ -50,9 +51,23 @@ __all__ = ["Ratios", "bss_eval", "frame_sdr", "median_sdr", "pes", "score_clip",
 LIMIT_DB = 100.0
 SILENT_DB = 0.0
 PES_FLOOR = 1e-12
+LEAST_LEFT, TINY = 1e-4, 1e-200
+"""What has to be left of an estimate's energy besides its share of the reference for a difference of sums to be exact
+to 1e-9 dB; and energies below which squares lose digits."""
 
 Floats = NDArray[np.float64]
 Songs = Sequence[Mapping[str, NDArray[Any]]]
+
+
+class Energies(NamedTuple):
+    """Sums over samples for each stem, each float64 (n_stems, n_frames + 1); the last is of what fills no frame."""
+
+    true: Floats
+    found: Floats
+    error: Floats
+    product: Floats
+    """Of reference and estimate."""
+
 
 MUSEVAL = ("museval_sdr", "museval_isr", "museval_sir", "museval_sar")
 HEADLINE = Metric("sdr", -LIMIT_DB, LIMIT_DB, unit="dB")
@@ -78,13 +93,14 @@ def score_clip(
     require_same_form(target, prediction)
     if len(names) != len(target):
         raise ValueError(f"There are {len(target)} stems and {len(names)} names: {', '.join(names)}.")
-    sdr = frame_sdr(target, prediction, sample_rate)
+    sums = energies(target, prediction, sample_rate)
+    sdr = _frame_sdr(sums)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lossy and resampled recordings are off the 16-bit grid, all of them
         ratios = bss_eval(target, prediction, sample_rate=sample_rate, silent_estimates=True)
-    frames = [slice(*frame) for frame in split(target.shape[1], sample_rate, sample_rate)]
-    silent = np.stack([_energy(prediction[:, frame]) == 0 for frame in frames], axis=1)
-    no_sum = np.array([not prediction[:, frame].sum(axis=2).any(axis=1).all() for frame in frames])
+    frames = split(target.shape[1], sample_rate, sample_rate)
+    silent = sums.found[:, :-1] == 0
+    no_sum = np.array([not all(sounds(stem, frame) for stem in prediction) for frame in frames])
     safe = {
         name: np.where(silent & ~np.isnan(ratio), SILENT_DB, _bounded(ratio))
         for name, ratio in _named(ratios)
@@ -94,8 +110,8 @@ def score_clip(
         **safe,
         **museval,
         "sdr": sdr,
-        "si_sdr": si_sdr(target, prediction),
-        "pes": pes(target, prediction, sample_rate),
+        "si_sdr": _si_sdrs(target, prediction, sums),
+        "pes": _pes(sums),
         "score": np.nan_to_num(mean_of_defined(_median(sdr))),
     }
 
@@ -104,12 +120,30 @@ def _named(ratios: Ratios) -> Iterable[tuple[str, Floats]]:
     return ratios._asdict().items()
 
 
+def energies(references: NDArray[Any], estimates: NDArray[Any], sample_rate: float) -> Energies:
+    """One pass over both, from which `frame_sdr`, `si_sdr` and `pes` follow."""
+    n_stems, n_samples, n_channels = references.shape
+    frames = split(n_samples, sample_rate, sample_rate)
+    pieces = [*frames, (frames[-1][1], n_samples)]
+    sums = np.empty((len(Energies._fields), n_stems, len(pieces)))
+    for at, (start, stop) in enumerate(pieces):
+        true, found = (
+            stems[:, start:stop].reshape(n_stems, (stop - start) * n_channels).astype(np.float64)
+            for stems in (references, estimates)
+        )
+        error = true - found
+        pairs = ((true, true), (found, found), (error, error), (true, found))  # in the order of Energies
+        sums[:, :, at] = [np.einsum("sn,sn->s", *pair) for pair in pairs]
+    return Energies(*sums)
+
+
 def frame_sdr(references: NDArray[Any], estimates: NDArray[Any], sample_rate: float = 44100) -> Floats:
     """SDR of each stem in each second, (n_stems, n_frames), dB in [-100, 100]; NaN in the stem's silence."""
-    frames = split(references.shape[1], sample_rate, sample_rate)
-    pairs = [(references[:, start:stop], estimates[:, start:stop]) for start, stop in frames]
-    true = np.stack([_energy(reference) for reference, _ in pairs], axis=1)
-    error = np.stack([_energy(np.subtract(*pair, dtype=np.float64)) for pair in pairs], axis=1)
+    return _frame_sdr(energies(references, estimates, sample_rate))
+
+
+def _frame_sdr(sums: Energies) -> Floats:
+    true, error = sums.true[:, :-1], sums.error[:, :-1]
     return np.where(true > 0, _bounded(decibels(true, error)), np.nan)
 
 
@@ -124,15 +158,28 @@ def median_sdr(songs: Songs, weights: Floats) -> Floats:
 
 def si_sdr(references: NDArray[Any], estimates: NDArray[Any]) -> Floats:
     """Scale-invariant SDR of each stem, (n_stems,), dB in [-100, 100]; NaN for a silent reference."""
-    return np.array([_si_sdr(*pair) for pair in zip(references, estimates, strict=True)])
+    return _si_sdrs(references, estimates, energies(references, estimates, references.shape[1]))
+
+
+def _si_sdrs(references: NDArray[Any], estimates: NDArray[Any], sums: Energies) -> Floats:
+    """By the sums alone, but where their difference would lose too many digits."""
+    true, found, product = (part.sum(axis=1) for part in (sums.true, sums.found, sums.product))
+    signal = np.divide(product**2, true, out=np.zeros_like(true), where=true > 0)
+    error = found - signal
+    ratio = np.where(true > 0, _bounded(decibels(signal, error)), np.nan)
+    for stem in np.flatnonzero((true > 0) & (error < LEAST_LEFT * found + TINY)):
+        ratio[stem] = _si_sdr(references[stem], estimates[stem])
+    return ratio
 
 
 def pes(references: NDArray[Any], estimates: NDArray[Any], sample_rate: float = 44100) -> Floats:
     """Predicted energy at silence of each stem, (n_stems,), at least -120 dB; NaN where none is."""
-    frames = [slice(*frame) for frame in split(references.shape[1], sample_rate, sample_rate)]
-    silent = np.stack([_energy(references[:, frame]) == 0 for frame in frames])
-    energy = 10 * np.log10(np.stack([_energy(estimates[:, frame]) for frame in frames]) + PES_FLOOR)
-    return mean_of_defined(np.where(silent, energy, np.nan))
+    return _pes(energies(references, estimates, sample_rate))
+
+
+def _pes(sums: Energies) -> Floats:
+    true, found = sums.true[:, :-1], sums.found[:, :-1]
+    return mean_of_defined(np.where(true == 0, 10 * np.log10(found + PES_FLOOR), np.nan).T)
 
 
 def frame_medians(songs: Songs, metric: str, weights: Floats) -> Floats:
@@ -150,12 +197,6 @@ def summarise(songs: Songs, names: Sequence[str], weights: Floats) -> dict[str, 
         by_stem[metric] = _medians(np.stack([song[metric] for song in songs], axis=1), weights)
     means = {name: mean_of_defined(values) for name, values in by_stem.items() if name != "sdr"}
     return means | {f"{name}_by_stem": by_name(names, values) for name, values in by_stem.items()}
-
-
-def _energy(stems: NDArray[Any]) -> Floats:
-    """The sum of squares of each stem, (n_stems,)."""
-    flat = stems.reshape(len(stems), -1).astype(np.float64)
-    return np.asarray(np.einsum("sn,sn->s", flat, flat))
 
 
 def _si_sdr(reference: NDArray[Any], estimate: NDArray[Any]) -> float:

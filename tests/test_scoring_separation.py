@@ -131,6 +131,17 @@ def test_si_sdr_forgives_scale_and_nothing_else(rng):
     np.testing.assert_allclose(plain, 20 * np.log10(1 / np.tan(np.arccos(angle))))
 
 
+@pytest.mark.parametrize("gain", [1e-5, 0.3, 1, 1000])
+@pytest.mark.parametrize("noise", [1e-4, 1e-2, 1, 100])
+def test_si_sdr_by_sums_is_that_by_the_error_itself(rng, gain, noise):
+    references = rng.normal(size=(2, 3 * RATE + 7, 2))
+    estimates = gain * (references + noise * rng.normal(size=references.shape))
+    scale = np.sum(references * estimates, (1, 2)) / np.sum(references**2, (1, 2))
+    error = scale[:, None, None] * references - estimates
+    expected = 10 * np.log10(np.sum((references**2).T * scale**2, (0, 1)) / np.sum(error**2, (1, 2)))
+    np.testing.assert_allclose(separation.si_sdr(references, estimates), expected, rtol=0, atol=1e-9)
+
+
 def test_predicted_energy_at_silence(rng):
     """WASPAA 2019: 10 log10(energy + 1e-12) of a frame; here 1000 values of 0.1 and a frame of zeros."""
     references, _ = song(rng, seconds=3)
