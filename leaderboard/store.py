@@ -239,17 +239,19 @@ class Store:
         """
         if not interrupted(run):
             return False
-        as_read = (RUNS.c.id == run.id, RUNS.c.state == run.state, RUNS.c.owner == run.owner)
+        # A sweep may have come between, but whoever takes it up changes its owner.
+        as_read = (RUNS.c.id == run.id, RUNS.c.owner == run.owner, RUNS.c.state.in_(["running", "errored"]))
         own = {"state": "running", "reason": "", "owner": owner.this_process(), "finished": None}
         with self._engine.begin() as connection:
             taken = connection.execute(update(RUNS).where(*as_read).values(**own).returning(RUNS.c.id))
             return taken.first() is not None
 
-    def sweep(self, *, references_only: bool = False) -> list[str]:
-        """End the runs whose grader died, or only the references among them: they become errored. Returns their ids."""
-        mine = [RUNS.c.state == "running", *([RUNS.c.reference] if references_only else [])]
+    def sweep(self) -> list[str]:
+        """End the runs whose grader died: they become errored. Returns their ids."""
         with self._engine.connect() as connection:
-            running = connection.execute(select(RUNS.c.id, RUNS.c.owner).where(*mine)).all()
+            running = connection.execute(
+                select(RUNS.c.id, RUNS.c.owner).where(RUNS.c.state == "running")
+            ).all()
         dead = [run_id for run_id, process in running if owner.is_dead(process)]
         if not dead:
             return []

@@ -93,6 +93,12 @@ def gpu_named(device: str) -> Gpu | None:
     return Gpu(int(found[1] or 0)) if found else None
 
 
+def gpus() -> list[Gpu]:
+    """All NVIDIA GPUs of the machine that a sandbox can be given, by number."""
+    found = (re.fullmatch(r"nvidia(\d+)", node.name) for node in DEV.glob("nvidia*"))
+    return [Gpu(number) for number in sorted(int(node[1]) for node in found if node)]
+
+
 def computes(gpu: Gpu) -> str:
     """Why a process of our own can't compute on it; empty if it can."""
     environment = os.environ | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": gpu.name}

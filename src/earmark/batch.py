@@ -2,8 +2,9 @@
 
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rich.markup import escape
 from earmark import course
 from earmark.bars import progress_bar
 from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError
-from earmark.grader import Grader
+from earmark.grader import Grader, Progress
 from earmark.leaderboard.quota import QuotaReachedError
 from earmark.leaderboard.records import RunRecord
 from earmark.leaderboard.store import Store
@@ -25,6 +26,7 @@ from earmark.shelf import baselines, load_task, load_terms
 from earmark.splits import EMBEDDED, open_split
 from earmark.submissions.folder import DECLARATION, open_submission, read_declaration
 from earmark.submissions.gpu import gpu_named
+from earmark.submissions.gpu_lock import alone_on
 from earmark.submissions.intake import name_of
 from earmark.submissions.sandbox import Isolation
 
@@ -128,6 +130,7 @@ class Batch:
         self.store = Store(self.database)
         self.store.sweep()
         self._graders: dict[tuple[object, ...], Grader] = {}
+        self._said: set[str] = set()
 
     def grade(
         self,
@@ -140,27 +143,30 @@ class Batch:
         name: str | None = None,
         team: str | None = None,
         rerun_of: str | None = None,
+        run_id: str = "",
+        progress: Progress | None = None,
     ) -> Result:
         """Grade one submission and remember what came of it, whatever it is.
 
-        `name` and `team` stand in place of its own; `rerun_of`: the id of the run that this one repeats. A built-in
-        baseline is nobody's try.
+        `name` and `team` stand in place of its own; `rerun_of`: the id of the run that this one repeats; `run_id`: the
+        id of its run, which is taken up where it was interrupted. `progress` is told how far it is, else a bar. A
+        built-in baseline is nobody's try.
         """
         grader = self._grader(task, split, data, seed)
         run = self._graded_before(folder, grader) if self.reuse else None
         fault = refusal = ""
         if run is None:
-            with progress_bar(self.console) as progress:
-                label = escape(f"{task}/{name or folder.resolve().name}")
-                bar = progress.add_task(label, total=len(grader.split.clips))
+            label = escape(f"{task}/{name or folder.resolve().name}")
+            with alone_on(gpu_named(self.device), self.say), self._shown(label, progress) as shown:
                 try:
                     run = grader.grade(
                         folder,
-                        lambda done, all_: progress.update(bar, completed=done, total=all_),
+                        shown,
                         name=name,
                         team=team,
                         counted=folder not in baselines(task).values(),
                         rerun_of=rerun_of,
+                        run_id=run_id,
                     )
                 except InstructorError:  # the split's, and so everybody's
                     raise
@@ -171,6 +177,26 @@ class Batch:
         result = Result(folder, task, run, fault, refusal)
         self.results.append(result)
         return result
+
+    def open(self, task: str, *, split: str = "", data: str | None = None, seed: int | None = None) -> Grader:
+        """Make a split ready, and its reference; raises InstructorError where there is no such one."""
+        return self._grader(task, split, data, seed)
+
+    @contextmanager
+    def _shown(self, label: str, progress: Progress | None) -> Iterator[Progress]:
+        """Where to tell how far a run is: `progress`, or a bar of its own."""
+        if progress is not None:
+            yield progress
+            return
+        with progress_bar(self.console) as bars:
+            bar = bars.add_task(label, total=None)
+            yield lambda done, all_: bars.update(bar, completed=done, total=all_)
+
+    def say(self, text: str) -> None:
+        """Tell whoever started this something beside the results, once."""
+        if text not in self._said:
+            self._said.add(text)
+            self.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
 
     def render(self, tasks: list[str]) -> None:
         """Make ready the embedded data of these tasks, public and hidden, with a bar."""
@@ -205,7 +231,7 @@ class Batch:
             opened = open_split(declared, split, data=data, seed=seed)
             terms = FREE if self.frank else load_terms(task).for_split(opened.name, hidden=opened.hidden)
             for said in opened.notes:
-                self.console.print(f"note: {said}", markup=False, highlight=False, soft_wrap=True)
+                self.say(said)
             self._graders[key] = Grader(
                 task_name=task,
                 task=declared,

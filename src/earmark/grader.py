@@ -32,6 +32,7 @@ from earmark.submissions.parameters import check_parameters
 from earmark.submissions.sandbox import Isolation
 from earmark.submissions.session import Session
 from earmark.submissions.spent import Spent
+from earmark.taking_up import begun, journal_at
 from earmark.tally import Tally, all_failed, declared_marks, shortened
 from earmark.task import Task
 
@@ -87,9 +88,9 @@ class Grader:
             taken = take_in(folder, self.kept, max_bytes=limits.folder_bytes)
         except SubmissionError as error:
             new = replace(self._new_run(name), team=team or "", rerun_of=rerun_of)
-            return self._failed(self._begun(new, terms, run_id), error)
+            return self._failed(begun(self.store, new, terms, run_id), error)
         submission = replace(taken, name=name, team=taken.team if team is None else team)
-        run_id = self._begun(replace(self._new_run(name, submission), rerun_of=rerun_of), terms, run_id)
+        run_id = begun(self.store, replace(self._new_run(name, submission), rerun_of=rerun_of), terms, run_id)
         tally = Tally(notes=dict.fromkeys(self.split.notes), marks=declared_marks(submission))
         if submission.task not in (None, self.task_name):
             said = f"Its {DECLARATION} says task: {submission.task}; graded for {self.task_name}."
@@ -109,23 +110,6 @@ class Grader:
             if isinstance(error, EarmarkError) or not isinstance(error, Exception):
                 raise
             raise OurFault(f"grading {submission.name} stopped: {type(error).__name__}: {error}") from error
-
-    def _begun(self, new: NewRun, terms: Terms, run_id: str) -> str:
-        """The id of a run that is this process's own: a new one, or the interrupted one of this id."""
-        [*found] = self.store.runs(ids=[run_id]) if run_id else []
-        if not found:
-            return self.store.begin(new, terms, run_id=run_id)
-        same = (found[0].split_digest, found[0].submission_hash) == (new.split_digest, new.submission_hash)
-        if not same:
-            raise OurFault(
-                f"run {run_id} of {new.submission} can't be taken up: the split or the submission is not what it "
-                "was when the run began. Grade it again, without --resume."
-            )
-        if not self.store.take_up(found[0]):
-            raise OurFault(
-                f"run {run_id} of {new.submission} is {found[0].state}, or another process has it."
-            )
-        return run_id
 
     def reference(self) -> RunRecord:
         """The run of `blank` on this split by this scorer; scored the first time it is asked for."""
@@ -175,7 +159,8 @@ class Grader:
         Where a task asks for shuffled inputs too, two workers hear every clip once each, and a secret coin
         decides which of them hears it shuffled: so neither can tell, and neither hears the same words twice.
         """
-        with self._journal(run_id, submission) as journal, ExitStack() as opened:
+        journalled = journal_at(self._place(run_id), self.task, self.split, submission, self.isolation)
+        with journalled as journal, ExitStack() as opened:
             asking = self._asking(tally, journal)
             sessions = [
                 self._session(submission, journal.spent(turn)) for turn in range(len(journal.shuffled))
@@ -189,18 +174,6 @@ class Grader:
             asking.settle()
         if not any(outcome.state == "ok" for outcome in tally.outcomes.values()):
             raise all_failed(tally)
-
-    def _journal(self, run_id: str, submission: Submission) -> Journal:
-        """What the run has been answered so far."""
-        of = {
-            "submission": content_hash(submission),
-            "split": self.split.digest,
-            "task": self.task_name,
-            "limits": str(self.task.limits),
-            "isolation": self.isolation,
-        }
-        ids = [clip.id for clip in self.split.clips]
-        return Journal(self._place(run_id), ids, of, shuffles=self.task.shuffle is not None)
 
     def _place(self, run_id: str) -> Path:
         """Where a run's predictions lie."""

@@ -3,13 +3,14 @@
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-Folders = Annotated[
-    list[Path], typer.Argument(help="Submissions: folders, zips or tars of them, or TASK/BASELINE.")
-]
+if TYPE_CHECKING:
+    from earmark.batch import Batch
+    from earmark.report import Result
+
 TaskName = Annotated[str | None, typer.Option("--task", help="Task; else the one in submission.yaml.")]
 Data = Annotated[str | None, typer.Option(help="A folder with a manifest.csv, or a data set's name.")]
 SplitName = Annotated[
@@ -33,7 +34,10 @@ Unsealed = Annotated[
 
 
 def grade(
-    folders: Folders,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Submissions: folders, zips or tars of them, or TASK/BASELINE."),
+    ] = None,
     task: TaskName = None,
     split: SplitName = "",
     data: Data = None,
@@ -42,6 +46,17 @@ def grade(
     team: Annotated[
         str | None, typer.Option(help="Whose hand-ins these are, whatever their submission.yaml says.")
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="How many at a time; else one for each GPU, or for every two cores.", min=1),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on where a grader was killed or failed; of the submissions named, or of all that are left.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     isolation: IsolationName = "bubblewrap",
     unsealed: Unsealed = False,
@@ -50,19 +65,58 @@ def grade(
 
     Example: [bold]earmark grade hand-ins/* --task note_classification[/bold]
     """
-    from earmark.batch import Batch, called, device_named, isolation_named, resolve
+    from earmark.batch import called, isolation_named, resolve
+    from earmark.calling import Call
+    from earmark.errors import InstructorError
+    from earmark.plan import Planned, place_of
+
+    if not folders and not resume:
+        raise InstructorError(
+            "earmark grade takes submissions, or --resume for what is left of an earlier call."
+        )
+    work = resolve(folders or [], task)
+    named = called([folder for folder, _ in work])
+    asked = [
+        Planned(
+            folder=str(folder.absolute()),
+            task=task_name,
+            name=name,
+            team=team,
+            split=split,
+            data=place_of(data),
+            seed=seed,
+            device=device,
+            isolation=isolation_named(isolation, unsealed=unsealed),
+        )
+        for (folder, task_name), name in zip(work, named, strict=True)
+    ]
+    call = Call(asked, resume=resume, jobs=jobs)
+    try:
+        with call.stoppable() as results:
+            for result in results:
+                _print(result, call.batch, as_json=as_json)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. Nothing is lost: `earmark grade --resume` goes on.", err=True)
+        raise typer.Exit(130) from None
+    if call.left:
+        typer.echo(
+            f"{call.left} did not end, by no fault of theirs. Nothing is lost: once that is mended, "
+            "`earmark grade --resume` goes on.",
+            err=True,
+        )
+    elif not call.batch.results:
+        typer.echo("Nothing is left to grade.", err=True)
+    raise typer.Exit(call.batch.exit_code)
+
+
+def _print(result: "Result", batch: "Batch", *, as_json: bool) -> None:
     from earmark.report import as_json as as_object
     from earmark.report import print_result
 
-    batch = Batch(device=device_named(device), isolation=isolation_named(isolation, unsealed=unsealed))
-    work = resolve(folders, task)
-    for (folder, task_name), name in zip(work, called([folder for folder, _ in work]), strict=True):
-        result = batch.grade(folder, task_name, split=split, data=data, seed=seed, name=name, team=team)
-        if as_json:
-            typer.echo(json.dumps(as_object(result, batch.store)))
-        else:
-            print_result(result, batch.store)
-    raise typer.Exit(batch.exit_code)
+    if as_json:
+        typer.echo(json.dumps(as_object(result, batch.store)))
+    else:
+        print_result(result, batch.store)
 
 
 def check(
@@ -79,8 +133,6 @@ def check(
     Example: [bold]earmark check my-model[/bold]
     """
     from earmark.batch import Batch, device_named, resolve
-    from earmark.report import as_json as as_object
-    from earmark.report import print_result
 
     [(path, name)] = resolve([folder], task)
     with tempfile.TemporaryDirectory(prefix="earmark-check-") as scratch:
@@ -92,10 +144,7 @@ def check(
             frank=True,
         )
         result = batch.grade(path, name, split="valid", data=data)
-        if as_json:
-            typer.echo(json.dumps(as_object(result, batch.store)))
-        else:
-            print_result(result, batch.store)
+        _print(result, batch, as_json=as_json)
     raise typer.Exit(batch.exit_code)
 
 
