@@ -6,7 +6,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from earmark.leaderboard import migrations
 
@@ -30,6 +31,9 @@ def open_engine(url: str) -> Engine:
     )
     if sqlite:
         event.listen(engine, "connect", _configure_sqlite)
+        if parsed.database:
+            event.listen(engine, "connect", partial(_note_file, Path(parsed.database)))
+            event.listen(engine, "checkout", partial(_check_file, Path(parsed.database)))
     try:
         with engine.connect() as connection:
             current = migrations.revision(connection) == migrations.HEAD
@@ -50,6 +54,29 @@ def _configure_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntr
     # for one fsync a run, and a run takes seconds.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _note_file(file: Path, _connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+    entry.info["file"] = _identity(file)
+
+
+def _check_file(
+    file: Path, _connection: sqlite3.Connection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+) -> None:
+    """Never write to a file that was removed or replaced: SQLite would, and all of it would be lost."""
+    now = _identity(file)
+    if now is None:
+        raise FileNotFoundError(f"the database {file} is not there any more.")
+    if now != entry.info["file"]:
+        raise DisconnectionError(f"the database {file} is another one now.")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _lock_for_migration(connection: Connection) -> None:

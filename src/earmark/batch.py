@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from earmark import course
 from earmark.bars import progress_bar
-from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError
+from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError, in_words
 from earmark.grader import Grader, Progress
 from earmark.leaderboard.quota import QuotaReachedError
 from earmark.leaderboard.records import RunRecord
@@ -173,7 +173,7 @@ class Batch:
                 except QuotaReachedError as error:
                     refusal = str(error)
                 except Exception as error:  # noqa: BLE001 - whatever one submission brings up, the others go on
-                    fault = str(error) if isinstance(error, OurFault) else f"{type(error).__name__}: {error}"
+                    fault = str(error) if isinstance(error, OurFault) else in_words(error)
         result = Result(folder, task, run, fault, refusal)
         self.results.append(result)
         return result

@@ -8,7 +8,7 @@ import typer
 
 from earmark import __version__
 from earmark.commands import board, compare, data, grade, make
-from earmark.errors import EarmarkError, InstructorError, SubmissionError
+from earmark.errors import EarmarkError, InstructorError, SubmissionError, in_words
 
 app = typer.Typer(
     name="earmark",
@@ -66,6 +66,9 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("EARMARK_DEBUG"):
             raise
-        typer.secho(f"earmark: our own fault: {type(error).__name__}: {error}", err=True, fg="red")
-        typer.echo("EARMARK_DEBUG=1 shows where. Finished runs are safe.", err=True)
+        typer.secho(f"earmark: our own fault: {in_words(error)}", err=True, fg="red")
+        typer.echo(
+            "EARMARK_DEBUG=1 shows where. Finished runs are safe, and `earmark grade --resume` ends the others.",
+            err=True,
+        )
         sys.exit(3)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from earmark.submissions.errors import EarmarkError, OurFault, SubmissionError
 
-__all__ = ["EarmarkError", "InstructorError", "OurFault", "SubmissionError", "unknown_name"]
+__all__ = ["EarmarkError", "InstructorError", "OurFault", "SubmissionError", "in_words", "unknown_name"]
 
 
 class InstructorError(EarmarkError):
@@ -24,3 +24,9 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> InstructorError:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return InstructorError(f"There is no {what} {name!r}.{hint} Known: {', '.join(names) or 'none'}.")
+
+
+def in_words(error: BaseException) -> str:
+    """What went wrong, for a message: a database's own words, without the statement that SQLAlchemy quotes."""
+    words = getattr(error, "orig", None)
+    return f"the database can't be used: {words}" if words else f"{type(error).__name__}: {error}"

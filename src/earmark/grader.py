@@ -16,7 +16,7 @@ from typing import Any
 from earmark import course
 from earmark.asking import Asking, Progress
 from earmark.clip import Split
-from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError
+from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError, in_words
 from earmark.journal import Journal, forget
 from earmark.leaderboard.records import NewRun, RunRecord, ScoreRecord
 from earmark.leaderboard.store import Store
@@ -106,10 +106,10 @@ class Grader:
             return self._failed(run_id, error, tally)
         except BaseException as error:
             with suppress(Exception):  # the first fault is the one to tell of
-                self.store.finish(run_id, state="errored", reason=f"{type(error).__name__}: {error}"[:500])
+                self.store.finish(run_id, state="errored", reason=in_words(error)[:500])
             if isinstance(error, EarmarkError) or not isinstance(error, Exception):
                 raise
-            raise OurFault(f"grading {submission.name} stopped: {type(error).__name__}: {error}") from error
+            raise OurFault(f"grading {submission.name} stopped: {in_words(error)}") from error
 
     def reference(self) -> RunRecord:
         """The run of `blank` on this split by this scorer; scored the first time it is asked for."""

@@ -9,7 +9,9 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from earmark.shelf import names
 from earmark.submissions.sandbox import Isolation
 
 SUFFIX = ".plan"
+DRAFT_SECONDS = 3600
+"""So old a draft will not become a plan any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,10 @@ class Plan:
     @classmethod
     def unfinished(cls, folder: Path) -> list["Plan"]:
         """The plans in a folder that nobody works on any more, now this process's own."""
+        for draft in folder.glob("*.draft"):  # of one that was killed as it began
+            with suppress(FileNotFoundError):
+                if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
+                    draft.unlink()
         found = (cls._locked(path) for path in sorted(folder.glob(f"*{SUFFIX}")))
         return [plan for plan in found if plan]
 
