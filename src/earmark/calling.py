@@ -29,7 +29,7 @@ class Call:
     def __init__(self, asked: Sequence[Planned], *, resume: bool = False, jobs: int | None = None) -> None:
         """`asked`: nothing, with `resume`, for all that is left. `jobs`: at a time; None for what the machine has."""
         self.batch = Batch()
-        """Has the results of all that were graded."""
+        """Has the results of all."""
         self.left = 0
         """How many did not end, by a fault of ours."""
         self._asked, self._resume, self._jobs = asked, resume, jobs
@@ -56,7 +56,9 @@ class Call:
         forget_plans(work if self._asked else [each for old in found for each in old.planned], found)
         ended: set[str] = set()
         try:
-            yield from done.values()
+            for result in done.values():
+                self.batch.results.append(result)
+                yield result
             for each, result in self._graded(plan.planned):
                 if result.run or result.refusal:
                     ended.add(each.run)
