@@ -19,7 +19,7 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from earmark import scores
+from earmark import feeding
 from earmark.calling import Call
 from earmark.journal import Journal
 from earmark.leaderboard import engine
@@ -27,7 +27,7 @@ from earmark.plan import Planned
 
 LIVES = 6
 """In which a call would end, if all were as long as the longest."""
-scores.BATCH_CLIPS = 2
+feeding.BATCH_CLIPS = 2
 engine._BUSY_SECONDS = 0.5
 
 

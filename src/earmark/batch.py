@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from earmark import course
+from earmark.asking import Progress
 from earmark.bars import progress_bar
 from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError, in_words
-from earmark.grader import Grader, Progress
+from earmark.grader import Grader
 from earmark.leaderboard.quota import QuotaReachedError
 from earmark.leaderboard.records import RunRecord
 from earmark.leaderboard.store import Store

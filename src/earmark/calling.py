@@ -20,6 +20,9 @@ from earmark.report import Result
 from earmark.resuming import adopted, ended_before, forget_plans, left_over, plans
 from earmark.submissions.folder import DECLARATION, read_declaration
 
+PATIENCE = 2.0
+"""Seconds for the processes of a grader that was killed to be gone."""
+
 Outcome = tuple[Planned, Result]
 
 
@@ -49,7 +52,7 @@ class Call:
             signal.signal(signal.SIGTERM, before)
 
     def _run(self) -> Generator[Result]:
-        found = Plan.unfinished(plans())
+        found = Plan.unfinished(plans(), PATIENCE if self._resume else 0.0)
         work = by_turns(self._work(found), team_of)
         done = self._opened(work)
         plan = Plan.begin(plans(), [each for each in work if each.run not in done])

@@ -74,24 +74,28 @@ class Plan:
         return cls(path, descriptor, planned)
 
     @classmethod
-    def unfinished(cls, folder: Path) -> list["Plan"]:
-        """The plans in a folder that nobody works on any more, now this process's own."""
+    def unfinished(cls, folder: Path, patience: float = 0.0) -> list["Plan"]:
+        """The plans in a folder that nobody works on any more, now this process's own.
+
+        `patience`: seconds to wait for one that another has: processes of a grader that was killed may hold it still.
+        """
         for draft in folder.glob("*.draft"):  # of one that was killed as it began
             with suppress(FileNotFoundError):
                 if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
                     draft.unlink()
-        found = (cls._locked(path) for path in sorted(folder.glob(f"*{SUFFIX}")))
+        deadline = time.monotonic() + patience
+        found = (cls._locked(path, deadline) for path in sorted(folder.glob(f"*{SUFFIX}")))
         return [plan for plan in found if plan]
 
     @classmethod
-    def _locked(cls, path: Path) -> "Plan | None":
+    def _locked(cls, path: Path, deadline: float) -> "Plan | None":
         """The plan, unless another works on it, or has just ended it."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor, deadline)
             planned = [Planned(**each) for each in json.loads(path.read_text(encoding="utf-8"))]
         except (BlockingIOError, FileNotFoundError):
             os.close(descriptor)
@@ -110,6 +114,17 @@ class Plan:
     def let_go(self) -> None:
         """Leave all of the plan to others."""
         os.close(self._descriptor)
+
+
+def _lock(descriptor: int, deadline: float) -> None:
+    """Lock a file; raises BlockingIOError where another has it until then."""
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
 
 def place_of(data: str | None) -> str | None:
