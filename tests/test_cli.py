@@ -105,7 +105,7 @@ def test_a_board_is_printed_without_what_the_tasks_need(own_course, form):
     ("words", "message"),
     [
         (("grad", "x"), "grade"),
-        (("grade",), "Missing argument"),
+        (("grade",), "takes submissions, or --resume"),
         (("grade", "nowhere", "--task", "audio_taging"), "is not there"),
         (("grade", "audio_tagging/cn", "--task", "audio_tagging"), "is not there"),
         (("tasks", "audio_taging"), "Did you mean 'audio_tagging'?"),
