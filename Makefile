@@ -19,7 +19,7 @@ lint: $(VENV)/installed-dev
 	@$(BIN)/mypy
 
 bench: $(VENV)/installed-bench
-	@for bench in sealing scoring separation loading ladder board; do echo "== $$bench"; $(BIN)/python bench/$$bench.py || exit 1; done
+	@for bench in sealing startup scoring separation loading ladder board; do echo "== $$bench"; $(BIN)/python bench/$$bench.py || exit 1; done
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "earmark needs Python 3.11 or later: make PYTHON=python3.11")'

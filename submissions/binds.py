@@ -11,6 +11,7 @@ from earmark.submissions.errors import OurFault
 SUBMISSION = Path("/submission")
 WORKER = Path("/earmark")
 """Where the sandbox has the student's folder and the worker's files."""
+FILES = ("worker.py", "protocol.py", "pinned.py", "holder.py")
 SYSTEM = ("/usr", "/etc/ld.so.cache", "/etc/alternatives", "/sys/devices/system/cpu")
 ROOT_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 
@@ -42,7 +43,7 @@ def binds(submission: Path, system: Iterable[str] = ()) -> list[Bind]:
             )
         found += [Bind(source, dest) for dest in dict.fromkeys((prefix, source))]
     here = Path(__file__).resolve().parent
-    found += [Bind(here / name, WORKER / name) for name in ("worker.py", "protocol.py", "pinned.py")]
+    found += [Bind(here / name, WORKER / name) for name in FILES]
     found.append(Bind(submission.resolve(), SUBMISSION))
     return _without_doubles(found)
 

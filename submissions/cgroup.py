@@ -44,6 +44,8 @@ class Group(Protocol):
     """What kind it is, in words."""
     prefix: list[str]
     """Arguments before a command, which let it start inside."""
+    joined: list[Path] | None
+    """Files by which a process joins that writes 0 to them; None where only a new command can."""
 
     def killed_for_memory(self) -> bool:
         """Whether the kernel has had to kill a process of it for its memory."""
@@ -70,12 +72,13 @@ class Folders:
     name: str
     folders: list[Path]
     prefix: list[str] = field(init=False)
+    joined: list[Path] | None = field(init=False)
     _kills: int = field(init=False)
 
     def __post_init__(self) -> None:
         version = self.name.removeprefix("cgroup ")
-        joined = [str(folder / JOINED[version]) for folder in self.folders]
-        self.prefix = ["sh", "-euc", JOIN, "sh", *joined, "--"]
+        self.joined = [folder / JOINED[version] for folder in self.folders]
+        self.prefix = ["sh", "-euc", JOIN, "sh", *map(str, self.joined), "--"]
         # Kept open, since it is read at each answer.
         self._kills = os.open(self.folders[0] / KILLS[version], os.O_RDONLY)
 
@@ -236,6 +239,7 @@ class Scope:
     tree: Path
     unit: str
     name: str = "systemd scope"
+    joined: list[Path] | None = None
 
     @classmethod
     def of(cls, tree: Path, limits: Limits) -> "Scope":

@@ -4,13 +4,16 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from earmark.submissions import cgroup, landlock, landlocked, seccomp
+from earmark.submissions import cgroup, forking, landlock, landlocked, seccomp
+from earmark.submissions.binds import WORKER
 from earmark.submissions.gpu import gpu_named
 from earmark.submissions.sandbox import Seal, command, environment, threads_and_device, worker_command
 
@@ -26,15 +29,19 @@ class Launched:
     """A started worker: its process, or bubblewrap's or its keeper's, and what it takes to end it."""
 
     process: subprocess.Popen[bytes]
+    pid: int | None = None
+    """The number of its namespace's first process, where it has a namespace."""
     init: int | None = None
-    """A pidfd of its namespace's first process, where it has a namespace."""
+    """A pidfd of that process."""
     root: Path | None = None
-    """Where that process' root folder is seen from outside."""
+    """Where its root folder is seen from outside."""
     kept: Path | None = None
     """Its own folder where it has a keeper, which on SIGTERM ends all that the worker started."""
     group: cgroup.Group | None = None
     isolation: str = "none"
     """What keeps it apart, in words, such as "bubblewrap, cgroup v1"."""
+    forked: bool = False
+    """Whether it was forked from a process that has imported already."""
 
     def kill(self) -> None:
         """End the worker and all that it started; bubblewrap itself then ends, having reaped them."""
@@ -69,7 +76,7 @@ def launch(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
     group = cgroup.create(seal.limits)
     start = _start_landlocked if seal.isolation == "landlock" else _start_bubblewrap
     try:
-        launched = start(submission, seal, pipes, group.prefix if group else [])
+        launched = start(submission, seal, pipes, group)
     except BaseException:
         if group:
             group.close()
@@ -79,15 +86,62 @@ def launch(submission: Path, seal: Seal, pipes: Pipes) -> Launched:
     return launched
 
 
-def _start_bubblewrap(submission: Path, seal: Seal, pipes: Pipes, prefix: list[str]) -> Launched:
+def _start_bubblewrap(submission: Path, seal: Seal, pipes: Pipes, group: cgroup.Group | None) -> Launched:
+    if forking.forks(seal) and (group is None or group.joined is not None):
+        with suppress(forking.Unable):
+            return _start_forked(submission, seal, pipes, group, forking.ready(seal))
+    return _bubblewrap(submission, seal, pipes, group)
+
+
+def _start_forked(
+    submission: Path, seal: Seal, pipes: Pipes, group: cgroup.Group | None, importer: forking.Importer
+) -> Launched:
+    """A sandbox with holder.py for its first process, and the worker forked into it. Raises Unable."""
+    (ready, says), (hears, told) = os.pipe(), os.pipe()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    first = [sys.executable, "-I", "-S", str(WORKER / "holder.py"), str(says), str(hears)]
+    try:
+        try:
+            stdio = (nothing, nothing, pipes[2])
+            launched = _bubblewrap(submission, seal, stdio, group, first=first, pass_fds=(says, hears))
+        finally:
+            for fd in (says, hears, nothing):
+                os.close(fd)
+        if launched.pid is not None and os.read(ready, 1):  # else it failed; what it says is read later
+            descriptors = dict(zip(("requests", "replies", "prints", "told"), (*pipes, told), strict=True))
+            try:
+                importer.fork(seal, launched.pid, descriptors, (group.joined or []) if group else [])
+            except BaseException:
+                launched.kill()
+                launched.close()
+                raise
+            launched.forked = True
+        return launched
+    finally:
+        os.close(ready)
+        os.close(told)
+
+
+def _bubblewrap(
+    submission: Path,
+    seal: Seal,
+    pipes: Pipes,
+    group: cgroup.Group | None,
+    *,
+    first: Sequence[str] = (),
+    pass_fds: tuple[int, ...] = (),
+) -> Launched:
+    """The worker in a sandbox of bubblewrap's, or `first` as its first process."""
+    prefix = group.prefix if group else []
     filter_read, filter_write = os.pipe()
     info_read, info_write = os.pipe()
     os.write(filter_write, seccomp.build(gpu=gpu_named(seal.device) is not None))
     os.close(filter_write)
     try:
-        argv = command(submission, seal, seccomp_fd=filter_read, info_fd=info_write)
+        argv = command(submission, seal, seccomp_fd=filter_read, info_fd=info_write, first=first)
         path = os.environ.get("PATH", os.defpath)
-        process = _popen([*prefix, *argv], pipes, pass_fds=(filter_read, info_write), env={"PATH": path})
+        passed = (filter_read, info_write, *pass_fds)
+        process = _popen([*prefix, *argv], pipes, pass_fds=passed, env={"PATH": path})
     except BaseException:
         os.close(info_read)
         raise
@@ -98,12 +152,13 @@ def _start_bubblewrap(submission: Path, seal: Seal, pipes: Pipes, prefix: list[s
         told = info.read()
     try:
         init = json.loads(told)["child-pid"]
-        return Launched(process, os.pidfd_open(init), Path(f"/proc/{init}/root"))
+        return Launched(process, init, os.pidfd_open(init), Path(f"/proc/{init}/root"))
     except (ValueError, KeyError, ProcessLookupError):  # it failed; what it says about that is read later
         return Launched(process)
 
 
-def _start_landlocked(submission: Path, seal: Seal, pipes: Pipes, prefix: list[str]) -> Launched:
+def _start_landlocked(submission: Path, seal: Seal, pipes: Pipes, group: cgroup.Group | None) -> Launched:
+    prefix = group.prefix if group else []
     folder = landlock.own_folder()
     try:
         argv = landlock.command(submission, seal, folder)

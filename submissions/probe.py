@@ -1,5 +1,6 @@
 """The hostile probe: whether what the sandbox claims holds on this machine, found by attacking it."""
 
+import importlib.util
 import json
 import os
 import secrets
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from earmark.submissions import hostile
+from earmark.submissions import forking, hostile
 from earmark.submissions.errors import OurFault, SubmissionError
 from earmark.submissions.form import Answer
 from earmark.submissions.limits import Limits
@@ -75,9 +76,15 @@ def probe() -> list[Finding]:
 def _start() -> Finding:
     """What keeps a submission apart on this machine. Raises OurFault where nothing does."""
     with tempfile.TemporaryDirectory(prefix="earmark-probe-") as folder:
-        Path(folder, "predict.py").write_text("def predict(): return 0", encoding="utf-8")
+        torch = importlib.util.find_spec("torch") is not None
+        program = f"{'import torch' * torch}\ndef predict(): return 0"
+        Path(folder, "predict.py").write_text(program, encoding="utf-8")
         with Session(Path(folder), limits=LIMITS) as session:
-            return Finding("start a sandbox", holds=True, detail=session.isolation)
+            way = "forked" if session.forked else f"started fresh{forking.reason()}"
+            detail = (
+                f"{session.isolation}; workers that import torch are {way}" if torch else session.isolation
+            )
+            return Finding("start a sandbox", holds=True, detail=detail)
 
 
 def _attempts() -> Iterator[Finding]:

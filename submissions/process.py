@@ -73,6 +73,11 @@ class Worker:
         return self.receive(seconds=seconds, max_body=0)
 
     @property
+    def forked(self) -> bool:
+        """Whether it was forked from a process that has imported already: see importer.py."""
+        return self._launched.forked
+
+    @property
     def isolation(self) -> str:
         """What keeps the worker apart, in words, such as "bubblewrap, cgroup v1"."""
         return self._launched.isolation

@@ -62,8 +62,10 @@ class Seal:
     """Modules that it imports before its turn: see warm.py."""
 
 
-def command(submission: Path, seal: Seal, *, seccomp_fd: int, info_fd: int) -> list[str]:
-    """The arguments that start the worker of a submission's folder, sealed.
+def command(
+    submission: Path, seal: Seal, *, seccomp_fd: int, info_fd: int, first: Sequence[str] = ()
+) -> list[str]:
+    """The arguments that start the worker of a submission's folder, sealed; or `first`, as the first process.
 
     bubblewrap reads its filter (seccomp.build) from `seccomp_fd` and writes the namespace's first process, as
     {"child-pid": …}, to `info_fd`. Raises OurFault where the machine can't seal it.
@@ -72,7 +74,7 @@ def command(submission: Path, seal: Seal, *, seccomp_fd: int, info_fd: int) -> l
     bound = [*binds(submission, SYSTEM if seal.device != "cpu" else ()), *seal.also]
     covers = masked(bound, seal.mask, seal.hide)
     inside = [*_inside(seal, covers), "--seccomp", str(seccomp_fd), "--info-fd", str(info_fd)]
-    inside += ["--", *worker_command(WORKER / "worker.py", SUBMISSION, seal, sealed=True)]
+    inside += ["--as-pid-1", "--", *first] if first else ["--", *sealed_worker(seal)]
     if os.geteuid() == 0:
         prefix, staged = _as_nobody([bind.source for bind in bound], bwrap, submission.resolve())
     else:
@@ -81,6 +83,11 @@ def command(submission: Path, seal: Seal, *, seccomp_fd: int, info_fd: int) -> l
     for bind in bound:
         argv += ["--ro-bind", _at(bind.source, staged), str(bind.dest)]
     return argv + inside
+
+
+def sealed_worker(seal: Seal) -> list[str]:
+    """The arguments that start worker.py in a sandbox."""
+    return worker_command(WORKER / "worker.py", SUBMISSION, seal, sealed=True)
 
 
 def worker_command(worker: Path, folder: Path, seal: Seal, *, sealed: bool) -> list[str]:

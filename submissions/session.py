@@ -60,6 +60,8 @@ class Session(AbstractContextManager["Session"]):
         """Wall-clock seconds spent on predict.py, on predictions, and on starting anew a worker that died."""
         self.isolation: str = isolation
         """What keeps the worker apart, in words, such as "bubblewrap, cgroup v1"; exact once one started."""
+        self.forked = False
+        """Whether the worker was forked from a process that had imported already, rather than started anew."""
         self._seal = Seal(limits, isolation, device, tuple(mask), tuple(hide), tuple(also))
         self.gpu_trouble = ""
         """What was wrong with the GPU after the session; empty if nothing."""
@@ -240,7 +242,7 @@ class Session(AbstractContextManager["Session"]):
 
     def _launch(self) -> Worker:
         self._worker = Worker(self.submission, self._seal)
-        self.isolation = self._worker.isolation
+        self.isolation, self.forked = self._worker.isolation, self._worker.forked
         return self._worker
 
     def _check_gpu(self) -> None:

@@ -18,7 +18,10 @@ import numpy as np
 import pytest
 from ordinary import run_as_ordinary_user
 
+from earmark.submissions import forking, warm
 from earmark.submissions.errors import VERDICTS
+from earmark.submissions.limits import Limits
+from earmark.submissions.sandbox import Seal
 
 pytestmark = pytest.mark.system("bubblewrap")
 
@@ -125,13 +128,24 @@ def blank_score(victim) -> float:
     return victim.grader.reference().score.value
 
 
+@pytest.fixture(params=["fresh", "forked"])
+def worker(request, monkeypatch):
+    """How every worker is started: anew, or forked from an importer that is there already."""
+    if request.param == "forked":
+        monkeypatch.setattr(warm, "imports_ahead", lambda submission: ("torch",))
+        importer = forking.ready(Seal(Limits(), ahead=("torch",)))
+    yield request.param
+    if request.param == "forked":
+        assert importer.unable == ""  # it was not started fresh instead
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=str)
-def test_an_attack_gets_its_verdict_and_nothing_else(victim, oracle, leaver, program, tmp_path):
+def test_an_attack_gets_its_verdict_and_nothing_else(worker, victim, oracle, leaver, program, tmp_path):
     expected = program.parts[0].replace("_", " ")
     limits = limits_for(expected, victim.grader.task.limits)
     if row_of(program) == 5:
         victim.grade(leaver)
-    folder = hand_in(victim, program)
+    folder = hand_in(victim, program, worker)
     while victim.heard():
         pass  # so that a call that an earlier attack got through is not this one's
     before = victim.traces()
@@ -157,8 +171,8 @@ def test_an_attack_gets_its_verdict_and_nothing_else(victim, oracle, leaver, pro
     assert figures(after) == figures(oracle)
 
 
-def hand_in(victim, program: Path) -> Path:
-    folder = victim.hand_in(str(program), HERE / program)
+def hand_in(victim, program: Path, worker: str) -> Path:
+    folder = victim.hand_in(f"{worker}/{program}", HERE / program)
     if program.name in BY_HAND:
         BY_HAND[program.name](folder)
     return folder
@@ -196,7 +210,7 @@ def test_every_row_is_a_program_or_a_test_or_says_why_not():
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs the others already")
 def test_the_attacks_hold_for_an_ordinary_user_too():
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp={home}/pytest"]
-    done = run_as_ordinary_user([*argv, HERE / "test_attacks.py"])
+    done = run_as_ordinary_user([*argv, HERE / "test_attacks.py"], timeout=1800)
     assert done.returncode == 0, done.stdout[-5000:]
     assert re.search(rf"\b{len(PROGRAMS) + len(HARMLESS) + 2} passed, 1 skipped", done.stdout)
 
