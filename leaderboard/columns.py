@@ -37,6 +37,11 @@ def cost_columns(rows: Sequence[Row]) -> Iterator[Column]:
         Column("× real time", _factor, explained="Seconds that it took for a second of audio"),
         Column("Time", lambda row: _cost(row, row.run.seconds, figures.duration)),
         Column("Parameters", lambda row: _cost(row, row.run.parameters, figures.count)),
+        Column(
+            "Multiply–adds",
+            lambda row: _cost(row, row.run.multiply_adds, figures.count),
+            explained="Of torch's layers, for a second of audio, or for a clip that is none",
+        ),
         Column("Memory", lambda row: _cost(row, row.run.peak_memory_bytes, figures.memory)),
         Column("GPU memory", lambda row: _cost(row, row.run.peak_gpu_bytes, figures.memory)),
     ]

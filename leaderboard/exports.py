@@ -16,13 +16,17 @@ from earmark.leaderboard.records import RunRecord, ScoreRecord
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 ENDS = ("value", "low", "high")
-COST = ("parameters", "seconds", "audio_seconds", "real_time_factor", "peak_memory_bytes", "peak_gpu_bytes")
+COST = (
+    "parameters", "multiply_adds", "seconds", "audio_seconds", "real_time_factor", "peak_memory_bytes",
+    "peak_gpu_bytes",
+)  # fmt: skip
 
 COLUMNS: dict[str, type] = {
     "rank_best": int, "rank_worst": int, "marks": str, "runs": int, "spread_low": float, "spread_high": float,
     "run": str, "task": str, "submission": str, "team": str, "data": str, "split": str, "split_digest": str,
     "seed": int, "created": str, "state": str, "headline": str, "part": str, "scorer": str, "value": float,
-    "low": float, "high": float, "clips_ok": int, "clips_failed": int, "parameters": int, "seconds": float,
+    "low": float, "high": float, "clips_ok": int, "clips_failed": int, "parameters": int, "multiply_adds": int,
+    "seconds": float,
     "audio_seconds": float, "real_time_factor": float, "peak_memory_bytes": int, "peak_gpu_bytes": int,
     "device": str, "sealed": bool, "reference": bool, "submission_hash": str, "rerun_of": str, "verdict": str,
     "reason": str,

@@ -149,6 +149,7 @@ RUNS = Table(
     Column("peak_memory_bytes", BigInteger),
     Column("peak_gpu_bytes", BigInteger),
     Column("parameters", BigInteger),
+    Column("multiply_adds", BigInteger),
     Known("owner", PrintableText),
     Known("created", UtcTime),
     Column("started", UtcTime),

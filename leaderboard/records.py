@@ -112,6 +112,8 @@ class RunRecord(NewRun):
     peak_gpu_bytes: int | None = None
     parameters: int | None = None
     """Numbers in its weights; None where they were not counted."""
+    multiply_adds: int | None = None
+    """Of its layers, for a second of audio, or for a clip that is none; None where nothing could be counted."""
     owner: str = ""
     created: datetime
     started: datetime | None = None

@@ -114,6 +114,7 @@ class Store:
         peak_memory_bytes: int | None = None,
         peak_gpu_bytes: int | None = None,
         parameters: int | None = None,
+        multiply_adds: int | None = None,
     ) -> None:
         """End a run that is running, all of it or nothing.
 
@@ -138,6 +139,7 @@ class Store:
             "peak_memory_bytes": peak_memory_bytes,
             "peak_gpu_bytes": peak_gpu_bytes,
             "parameters": parameters,
+            "multiply_adds": multiply_adds,
             "finished": clock.now(),
         } | ({"isolation": isolation} if isolation else {})
         with self._engine.begin() as connection:

@@ -16,6 +16,10 @@ SYSTEM = ("/usr", "/etc/ld.so.cache", "/etc/alternatives", "/sys/devices/system/
 ROOT_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 
 
+FILES = ("worker.py", "protocol.py", "pinned.py", "multiply_adds.py")
+"""Of ours, what lies beside a submission."""
+
+
 @dataclass(frozen=True)
 class Bind:
     """A file or folder of the host, and where the sandbox has it."""

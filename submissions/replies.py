@@ -11,6 +11,7 @@ from earmark.submissions.form import Answer, check
 
 MESSAGE_SHOWN = 2000
 SPARE_BYTES = 64 << 10
+MOST_OPERATIONS = 1 << 62
 NUMBER_BYTES = 16
 """Of an answer, for each number in blank: a float64 answer twice too long still hears what is wrong."""
 
@@ -76,6 +77,15 @@ class Request:
     def max_body(self) -> int:
         """What the arrays of the reply may take, in bytes."""
         return sum(self.question.max_bytes) + SPARE_BYTES
+
+    @property
+    def multiply_adds(self) -> int | None:
+        """What the worker counted of its layers, for a second of audio, or for a clip that is none."""
+        counted = self.word.get("multiply_adds") if self.word else None
+        if type(counted) is not int or not 0 < counted < MOST_OPERATIONS:
+            return None
+        seconds = [len(each["audio"]) / each["sr"] for each in self.question.inputs if "audio" in each]
+        return round(counted / (sum(seconds) or len(self.question)))
 
     def answers(self) -> list[Any]:
         """The worker's word on each clip, unchecked. Raises SubmissionError where the question failed as a whole."""

@@ -53,6 +53,7 @@ class Session(AbstractContextManager["Session"]):
         again counts once.
         """
         before = spent or Spent()
+        self._multiply_adds = before.multiply_adds
         self._went_on = spent is not None
         self.submission = submission.resolve()
         self.limits = limits
@@ -139,7 +140,7 @@ class Session(AbstractContextManager["Session"]):
         """What has been used so far."""
         death = (self._last_death.verdict, str(self._last_death)) if self._last_death else ("", "")
         peaks = (self.peak_memory_bytes, self.peak_gpu_bytes)
-        return Spent(self.seconds, self._deaths, *death, self.isolation, *peaks)
+        return Spent(self.seconds, self._deaths, *death, self.isolation, *peaks, self._multiply_adds)
 
     @property
     def printed(self) -> str:
@@ -197,6 +198,7 @@ class Session(AbstractContextManager["Session"]):
         replies = request.replies((self.seconds - before) / len(question))
         self._deaths = 0
         self._answered = True
+        self._multiply_adds = self._multiply_adds or request.multiply_adds
         return replies
 
     def _exchange(self, question: Question, following: Question | None) -> Request:

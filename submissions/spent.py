@@ -20,6 +20,8 @@ class Spent:
     """What kept the worker apart, in exact words."""
     peak_memory_bytes: int = 0
     peak_gpu_bytes: int | None = None
+    multiply_adds: int | None = None
+    """For a second of audio, or for a clip that is none; None where nothing of it could be counted."""
 
     @property
     def last_death(self) -> SubmissionError | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "v0004"
+HEAD = "v0005"
 
 
 def revision(connection: Connection) -> str | None:

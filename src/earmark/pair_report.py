@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from earmark.leaderboard.exports import COST
 from earmark.leaderboard.figures import count, duration, ends, factor, memory, number
 from earmark.leaderboard.records import RunRecord
 from earmark.pairing import Comparison, Difference
@@ -16,7 +17,6 @@ LUCK = (
     "Intervals are of 95 %, of differences paired over draws of {} groups, each by itself: of twenty differences "
     "that are none, one is expected to exclude 0."
 )
-COST = ("parameters", "seconds", "audio_seconds", "real_time_factor", "peak_memory_bytes", "peak_gpu_bytes")
 
 
 def as_object(comparison: Comparison, clips: int) -> dict[str, Any]:
@@ -98,6 +98,7 @@ def _costs(a: RunRecord, b: RunRecord, names: Sequence[str]) -> Table:
     table = _table("cost", *names)
     rows = {
         "parameters": [count(run.parameters) for run in (a, b)],
+        "multiply-adds": [count(run.multiply_adds) for run in (a, b)],
         "time": [duration(run.seconds) for run in (a, b)],
         "real-time factor": [factor(run.real_time_factor) for run in (a, b)],
         "memory": [memory(run.peak_memory_bytes) for run in (a, b)],

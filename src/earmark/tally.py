@@ -10,6 +10,9 @@ from earmark.submissions.folder import Submission
 from earmark.submissions.spent import Spent
 from earmark.task import ClipScores
 
+COST = (
+    "parameters", "multiply_adds", "isolation", "seconds", "audio_seconds", "peak_memory_bytes", "peak_gpu_bytes",
+)  # fmt: skip
 MESSAGES_TOLD = 3
 MESSAGE_LENGTH = 500
 
@@ -32,11 +35,14 @@ class Tally:
     """Of the inputs that its workers were asked about; None where they are no audio."""
     peak_memory_bytes: int | None = None
     peak_gpu_bytes: int | None = None
+    multiply_adds: int | None = None
+    """For a second of audio, or for a clip that is none, as its workers counted."""
 
     def add_cost(self, spent: Spent) -> None:
         """Count what a session took that has ended."""
         self.isolation = spent.isolation
         self.seconds += spent.seconds
+        self.multiply_adds = self.multiply_adds or spent.multiply_adds
         self.peak_memory_bytes = max(self.peak_memory_bytes or 0, spent.peak_memory_bytes)
         if spent.peak_gpu_bytes is not None:
             self.peak_gpu_bytes = max(self.peak_gpu_bytes or 0, spent.peak_gpu_bytes)
@@ -48,8 +54,7 @@ class Tally:
 
     def cost(self) -> dict[str, Any]:
         """What the store keeps of all that, by its names."""
-        names = ("parameters", "isolation", "seconds", "audio_seconds", "peak_memory_bytes", "peak_gpu_bytes")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in COST}
 
     def capped(self, message: str) -> str:
         """A message of a run on a hidden split: few and short, since code can tell in it what it heard."""
