@@ -11,13 +11,10 @@ from earmark.submissions.errors import OurFault
 SUBMISSION = Path("/submission")
 WORKER = Path("/earmark")
 """Where the sandbox has the student's folder and the worker's files."""
-FILES = ("worker.py", "protocol.py", "pinned.py", "holder.py")
+FILES = ("worker.py", "inbox.py", "protocol.py", "pinned.py", "multiply_adds.py", "holder.py")
+"""Ours, which stand in WORKER."""
 SYSTEM = ("/usr", "/etc/ld.so.cache", "/etc/alternatives", "/sys/devices/system/cpu")
 ROOT_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
-
-
-FILES = ("worker.py", "protocol.py", "pinned.py", "multiply_adds.py")
-"""Of ours, what lies beside a submission."""
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,12 @@ class Request:
         return sum(self.question.max_bytes) + SPARE_BYTES
 
     @property
+    def seconds(self) -> float:
+        """How long the student's code took, as the worker tells; 0 where it tells no such thing."""
+        told = self.word.get("seconds") if self.word else None
+        return told if type(told) is float and told > 0 else 0.0  # and false for NaN
+
+    @property
     def multiply_adds(self) -> int | None:
         """What the worker counted of its layers, for a second of audio, or for a clip that is none."""
         counted = self.word.get("multiply_adds") if self.word else None

@@ -6,6 +6,7 @@ started anew; a submission that dies LIVES times in a row without an answer betw
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -53,6 +54,8 @@ class Session(AbstractContextManager["Session"]):
         again counts once.
         """
         before = spent or Spent()
+        self.waits: defaultdict[str, float] = defaultdict(float)
+        """Seconds of wall-clock time by stage: starting, inference as the worker tells, and transfer, the rest."""
         self._multiply_adds = before.multiply_adds
         self._went_on = spent is not None
         self.submission = submission.resolve()
@@ -94,6 +97,7 @@ class Session(AbstractContextManager["Session"]):
 
     def __enter__(self) -> Self:
         """Run predict.py. Raises SubmissionError where it can't be used, OurFault where we fail."""
+        entered = time.monotonic()
         try:
             self._check_gpu()
             self.prepare()
@@ -106,6 +110,7 @@ class Session(AbstractContextManager["Session"]):
         except BaseException:
             self.close()
             raise
+        self.waits["starting"] += time.monotonic() - entered
         return self
 
     def close(self) -> None:
@@ -195,7 +200,11 @@ class Session(AbstractContextManager["Session"]):
             )
         before = self.seconds
         request = self._timed(lambda: self._exchange(question, following))
-        replies = request.replies((self.seconds - before) / len(question))
+        took = self.seconds - before
+        inference = min(request.seconds, took)
+        self.waits["inference"] += inference
+        self.waits["transfer"] += took - inference
+        replies = request.replies(took / len(question))
         self._deaths = 0
         self._answered = True
         self._multiply_adds = self._multiply_adds or request.multiply_adds

@@ -2,7 +2,7 @@
 
 Started as `python worker.py FOLDER LIMITS [MODULE ...]` with requests on standard input, replies on standard output
 and the student's prints on standard error. It imports the modules, says that it has started, and waits for its turn;
-only then does it touch predict.py. This file stands alone (protocol.py and pinned.py lie beside it). It holds no
+only then does it touch predict.py. This file stands alone, but for those of binds.FILES that lie beside it. It holds no
 secret, since the student's code shares its process. All it says is checked by the grader.
 """
 
@@ -13,17 +13,15 @@ import importlib.util
 import inspect
 import json
 import os
-import queue
 import resource
 import shutil
 import sys
-import threading
+import time
 import traceback
-from collections.abc import Callable, Iterator
-from io import FileIO
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -52,53 +50,6 @@ def load_beside(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-class Pipe:
-    """The grader's end of the talk: read a request, write a reply."""
-
-    def __init__(self, protocol: ModuleType, source: FileIO, sink: BinaryIO) -> None:
-        self.protocol, self.source, self.sink = protocol, source, sink
-        self.new_body = protocol.new_body
-
-    def read(self) -> Message | None:
-        """The next request; None when the grader has closed its end."""
-        prefix = bytearray(self.protocol.PREFIX.size)
-        if not self._fill(memoryview(prefix)):
-            return None
-        n_header, n_body = self.protocol.lengths(prefix, sys.maxsize)
-        header, body = bytearray(n_header), self.new_body(n_body)
-        if not (self._fill(memoryview(header)) and self._fill(body.data)):
-            return None
-        request: Message = self.protocol.decode(header, body)
-        return request
-
-    def _fill(self, part: memoryview) -> bool:
-        """Read until `part` is full; False if the input ends before."""
-        while part.nbytes and (n := self.source.readinto(part)):
-            part = part[n:]
-        return not part.nbytes
-
-    def reply(self, request_id: int, message: Message) -> None:
-        """Write a reply, or in its stead why it can't be sent, such as a dict of a million names."""
-        try:
-            self.write(message | {"id": request_id})
-        except self.protocol.Malformed as error:
-            self.write({"verdict": "output limit", "message": f"too much to send: {error}", "id": request_id})
-
-    def write(self, message: Message) -> None:
-        for part in self.protocol.encode(message):
-            self.sink.write(part)
-        self.sink.flush()
-
-
-def take_pipe() -> tuple[FileIO, BinaryIO]:
-    """Move requests and replies off the descriptors that a student's input() and print() use."""
-    source, sink = os.fdopen(os.dup(0), "rb", 0), os.fdopen(os.dup(1), "wb", 1 << 20)
-    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - descriptors are the matter here
-        os.dup2(nothing.fileno(), 0)
-    os.dup2(2, 1)
-    return source, sink
 
 
 def set_limits(limits: dict[str, int]) -> None:
@@ -279,28 +230,10 @@ def free_gpu() -> None:
             torch.cuda.empty_cache()
 
 
-def requests_ahead(pipe: Pipe) -> Iterator[Message]:
-    """The grader's requests; while one is worked on, the next is already being read."""
-    arrived: queue.Queue[Message | BaseException | None] = queue.Queue(1)
-
-    def listen() -> None:
-        try:
-            while (request := pipe.read()) is not None:
-                arrived.put(request)
-            arrived.put(None)
-        except BaseException as error:  # noqa: BLE001 - too little memory, above all
-            arrived.put(error)
-
-    threading.Thread(target=listen, daemon=True, name="requests").start()
-    while (request := arrived.get()) is not None:
-        if isinstance(request, BaseException):
-            raise request
-        yield request
-
-
 def main() -> None:
     folder, limits, modules = Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3:]
-    pipe = Pipe(load_beside("protocol"), *take_pipe())
+    pipe = load_beside("inbox").Pipe(load_beside("protocol"))
+    counting = load_beside("multiply_adds").counting
     set_limits(limits)
     copy_compiled()
     sys.argv[1:] = []
@@ -311,6 +244,7 @@ def main() -> None:
     pipe.write({"started": True})
     if pipe.read() is None:  # its turn never came
         return
+    pipe.listen()  # before the student's code can use up its threads
     sys.excepthook = lambda *_: None  # from here on, what goes wrong is the student's: no traceback of ours
     try:
         function, batch = load_predict(folder)
@@ -319,10 +253,11 @@ def main() -> None:
         return
     pipe.write({"ready": True, "batch": batch})
     model = Model(function, folder, batch=batch)
-    counting = load_beside("multiply_adds").counting
-    for request in requests_ahead(pipe):
+    for request in pipe.requests():
+        began = time.perf_counter()
         with counting() as counts:
             reply = model.answer(request)
+        reply["seconds"] = time.perf_counter() - began
         if "answers" in reply:  # counted once is enough
             counting = contextlib.nullcontext
             if counts:

@@ -12,6 +12,7 @@ from earmark.feeding import Feed, feeds
 from earmark.journal import Journal
 from earmark.leaderboard.records import OutcomeRecord
 from earmark.scorers import Answered, Scored, Scorers
+from earmark.stages import nbytes, stages
 from earmark.submissions.replies import Question, Reply
 from earmark.submissions.session import Session
 from earmark.tally import Tally
@@ -65,7 +66,12 @@ class Asking:
         asked: deque[Feed] = deque()
 
         def questions() -> Iterator[Question]:
-            for feed in self._feeds(turn, [clip for clip in self.split.clips if clip.id not in answered]):
+            coming = self._feeds(turn, [clip for clip in self.split.clips if clip.id not in answered])
+            while True:
+                with stages("reading"):
+                    feed = next(coming, None)
+                if feed is None:
+                    return
                 asked.append(feed)
                 yield feed.question
 
@@ -73,7 +79,8 @@ class Asking:
         for replies in session.replies(questions()):
             feed = asked.popleft()
             ids = [clip.id for clip in feed.clips]
-            self.journal.add(turn, list(zip(ids, replies, strict=True)), session.spent)
+            with stages("keeping"):
+                self.journal.add(turn, list(zip(ids, replies, strict=True)), session.spent)
             self._take(feed, replies)
             done += len(replies)
             progress(done, len(self.split.clips))
@@ -107,6 +114,7 @@ class Asking:
                 self._waiting[clip.id] = heard
         for inputs in feed.question.inputs:
             self.tally.add_audio(inputs)
+            stages.read_bytes += nbytes(inputs)
         if whole:
             self._score(whole)
 
@@ -125,7 +133,8 @@ class Asking:
         while self._scoring and (len(self._scoring) > most or self._scoring[0][1].done()):
             outcomes, future = self._scoring.popleft()
             try:
-                scored = future.result()
+                with stages("scoring"):
+                    scored = future.result()
             except BrokenProcessPool:
                 raise OurFault(
                     "a process that scores was killed, perhaps since the machine has too little memory."

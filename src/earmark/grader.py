@@ -25,6 +25,7 @@ from earmark.machine import described, packages
 from earmark.parts import Division
 from earmark.scorers import Scorers
 from earmark.scores import score_parts, score_run, scorer_hashes
+from earmark.stages import stages
 from earmark.submissions.folder import DECLARATION, Submission, check_origin
 from earmark.submissions.intake import name_of, take_in
 from earmark.submissions.kept import check_unchanged, content_hash, fingerprint
@@ -101,7 +102,8 @@ class Grader:
             check_unchanged(submission)
             if fingerprint(folder) != before:
                 tally.notes["The folder was changed meanwhile; graded is what was in it at the start."] = None
-            return self._finish(run_id, tally)
+            with stages("intervals"):
+                return self._finish(run_id, tally)
         except SubmissionError as error:
             return self._failed(run_id, error, tally)
         except BaseException as error:
@@ -172,6 +174,9 @@ class Grader:
             for turn, session in enumerate(sessions):
                 self._hear(session, turn, asking, partial(_part, progress, turn, len(sessions)))
             asking.settle()
+        stages.multiply_adds += round(
+            (tally.multiply_adds or 0) * (tally.audio_seconds or len(self.split.clips))
+        )
         if not any(outcome.state == "ok" for outcome in tally.outcomes.values()):
             raise all_failed(tally)
 
@@ -197,6 +202,8 @@ class Grader:
                 printed = tally.capped(session.printed) if self._discreet else session.printed
                 tally.notes[f"It printed: {printed}"] = None
         tally.add_cost(session.spent)
+        for stage, seconds in session.waits.items():
+            stages.seconds[stage] += seconds
         if session.gpu_trouble:
             tally.notes[f"It left the GPU in a state in which {session.gpu_trouble}."] = None
 

@@ -33,6 +33,10 @@ Unsealed = Annotated[
 ]
 
 
+PROFILE_WIDTH = 120
+"""So that a line stays a line in a log, too."""
+
+
 def grade(
     folders: Annotated[
         list[Path] | None,
@@ -58,6 +62,10 @@ def grade(
         ),
     ] = False,
     as_json: AsJson = False,
+    profile: Annotated[
+        bool,
+        typer.Option("--profile", help="Print where the time went, stage by stage; grades one at a time."),
+    ] = False,
     isolation: IsolationName = "bubblewrap",
     unsealed: Unsealed = False,
 ) -> None:
@@ -90,7 +98,9 @@ def grade(
         )
         for (folder, task_name), name in zip(work, named, strict=True)
     ]
-    call = Call(asked, resume=resume, jobs=jobs)
+    if profile and (jobs or 1) > 1:
+        raise InstructorError(f"--profile tells of one job's time: leave --jobs {jobs} out.")
+    call = Call(asked, resume=resume, jobs=1 if profile else jobs)
     try:
         with call.stoppable() as results:
             for result in results:
@@ -98,6 +108,8 @@ def grade(
     except KeyboardInterrupt:
         typer.echo("Stopped. Nothing is lost: `earmark grade --resume` goes on.", err=True)
         raise typer.Exit(130) from None
+    if profile:
+        _print_profile()
     if call.left:
         typer.echo(
             f"{call.left} did not end, by no fault of theirs. Nothing is lost: once that is mended, "
@@ -107,6 +119,14 @@ def grade(
     elif not call.batch.results:
         typer.echo("Nothing is left to grade.", err=True)
     raise typer.Exit(call.batch.exit_code)
+
+
+def _print_profile() -> None:
+    from rich.console import Console
+
+    from earmark.stages import profile
+
+    Console(stderr=True, width=PROFILE_WIDTH).print(profile())
 
 
 def _print(result: "Result", batch: "Batch", *, as_json: bool) -> None:
