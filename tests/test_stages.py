@@ -1,4 +1,4 @@
-"""`earmark grade --profile`: its shares add up to the whole time, and what a worker tells of its own can't spoil them."""
+"""`earmark grade --profile`: shares add up to the whole time, and what a worker tells of its own can't spoil them."""
 
 import re
 
