@@ -13,13 +13,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
 from earmark.submissions import importer, seccomp
 from earmark.submissions.sandbox import Seal, environment, sealed_worker
+from earmark.submissions.warm import imports_ahead
 
 IMPORTING_SECONDS = 60.0
 FORKING_SECONDS = 20.0
@@ -43,14 +44,23 @@ def forks(seal: Seal) -> bool:
 def ready(seal: Seal) -> "Importer":
     """The importer of this process, started if need be. Raises Unable."""
     found = _importer(seal.device, os.getpid())
+    found.wait()
     if found.unable:
         raise Unable(found.unable)
     return found
 
 
+def begin(submissions: Iterable[Path]) -> None:
+    """Let the importer of this process begin where one of these folders will want it, and return meanwhile."""
+    if any(imports_ahead(folder) for folder in submissions if folder.is_dir()):
+        _importer("cpu", os.getpid())
+
+
 def reason() -> str:
     """Why workers are not forked by this process, after a comma, as far as it is known."""
-    unable = _importer("cpu", os.getpid()).unable
+    importer_of_this = _importer("cpu", os.getpid())
+    importer_of_this.wait()
+    unable = importer_of_this.unable
     return f", since {unable}" if unable else ", since no process of ours may join their control group"
 
 
@@ -65,9 +75,10 @@ class Importer:
     """A running importer.py, which ends with this process: a thread that lives as long has started it."""
 
     def __init__(self, device: str) -> None:
-        """Start it, and wait until it has imported."""
+        """Start it; it imports meanwhile."""
         self.unable = ""
         """Why it can't fork, from the first failure on; empty while it can."""
+        self._imported = False
         self._lock = threading.Lock()
         self._control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process: subprocess.Popen[bytes] | None = None
@@ -75,8 +86,13 @@ class Importer:
         threading.Thread(target=self._live, args=(device, started), daemon=True, name="importer").start()
         started.wait()
         atexit.register(self.close)
-        with suppress(Unable):
-            self._hear(IMPORTING_SECONDS)
+
+    def wait(self) -> None:
+        """Return when it has imported, or can't."""
+        with self._lock, suppress(Unable):
+            if not self._imported and not self.unable:
+                self._hear(IMPORTING_SECONDS)
+                self._imported = True
 
     def fork(self, seal: Seal, first: int, descriptors: dict[str, int], groups: Sequence[Path]) -> None:
         """Fork a worker into the sandbox whose first process, holder.py, is `first`. Raises Unable.

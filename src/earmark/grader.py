@@ -167,10 +167,10 @@ class Grader:
             sessions = [
                 self._session(submission, journal.spent(turn)) for turn in range(len(journal.shuffled))
             ]
-            for session in sessions:
-                opened.callback(session.close)
-                session.prepare()  # all at once, and beside what comes next
             tally.parameters = check_parameters(submission, self.task.limits, self.isolation)
+            for session in sessions:  # all at once
+                opened.callback(session.close)
+                session.prepare()
             for turn, session in enumerate(sessions):
                 self._hear(session, turn, asking, partial(_part, progress, turn, len(sessions)))
             asking.settle()

@@ -33,6 +33,16 @@ Unsealed = Annotated[
 ]
 
 
+def _import_ahead(folders: list[Path]) -> None:
+    """Have torch imported for those that want it, while we import what we want ourselves."""
+    from earmark.submissions import forking
+    from earmark.submissions.gpu import gpus
+
+    if not gpus():
+        built_in = [Path(__file__).parents[1] / "baselines" / folder for folder in folders]
+        forking.begin([*folders, *built_in])
+
+
 PROFILE_WIDTH = 120
 """So that a line stays a line in a log, too."""
 
@@ -73,6 +83,8 @@ def grade(
 
     Example: [bold]earmark grade hand-ins/* --task note_classification[/bold]
     """
+    if isolation == "bubblewrap" and not unsealed and device in {"auto", "cpu"}:
+        _import_ahead(folders or [])
     from earmark.batch import called, isolation_named, resolve
     from earmark.calling import Call
     from earmark.errors import InstructorError
