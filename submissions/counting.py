@@ -3,6 +3,7 @@
 It stands alone: files of weights are a stranger's, and torch.load has had holes even with weights_only.
 """
 
+import importlib
 import json
 import math
 import pickle
@@ -123,7 +124,7 @@ def torch(path: Path) -> Counted:
 
 def _loaded(path: Path) -> Counted:
     """As `torch`, of a file that was written before torch 1.6."""
-    import torch  # noqa: PLC0415 - a second and 200 MB, only where a file needs it
+    torch = importlib.import_module("torch")  # not as a statement, for which a worker has it imported ahead
 
     content = torch.load(path, map_location="cpu", weights_only=True)
     storages = {tensor.untyped_storage().data_ptr(): tensor for tensor in _tensors(content, DEPTH)}

@@ -11,7 +11,7 @@ from earmark.submissions.form import Answer, check
 
 MESSAGE_SHOWN = 2000
 SPARE_BYTES = 64 << 10
-MOST_OPERATIONS = 1 << 62
+MOST = 1 << 62
 NUMBER_BYTES = 16
 """Of an answer, for each number in blank: a float64 answer twice too long still hears what is wrong."""
 
@@ -81,14 +81,14 @@ class Request:
     @property
     def seconds(self) -> float:
         """How long the student's code took, as the worker tells; 0 where it tells no such thing."""
-        told = self.word.get("seconds") if self.word else None
-        return told if type(told) is float and told > 0 else 0.0  # and false for NaN
+        told = self.word.get("nanoseconds") if self.word else None
+        return told / 1e9 if type(told) is int and 0 < told < MOST else 0.0
 
     @property
     def multiply_adds(self) -> int | None:
         """What the worker counted of its layers, for a second of audio, or for a clip that is none."""
         counted = self.word.get("multiply_adds") if self.word else None
-        if type(counted) is not int or not 0 < counted < MOST_OPERATIONS:
+        if type(counted) is not int or not 0 < counted < MOST:
             return None
         seconds = [len(each["audio"]) / each["sr"] for each in self.question.inputs if "audio" in each]
         return round(counted / (sum(seconds) or len(self.question)))

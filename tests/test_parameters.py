@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import struct
 import subprocess
 import sys
@@ -192,3 +193,9 @@ def test_where_pretrained_weights_are_not_allowed_it_must_be_declared(submission
 def test_a_model_from_scratch_is_taken(submission):
     (submission / "submission.yaml").write_text("from_scratch: true")
     check_origin(open_submission(submission, max_bytes=MB), Limits(pretrained=False))
+
+
+def test_a_worker_that_counts_has_no_torch_imported_ahead():
+    """It would cost every submission what only a file of before torch 1.6 needs."""
+    code = Path(counting.__file__).read_bytes()
+    assert not re.search(rb"^\s*(from|import)\b[^#\n]*\btorch", code, re.MULTILINE)
