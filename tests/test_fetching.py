@@ -415,7 +415,10 @@ def test_what_needs_a_form_is_told_with_the_folder(server, get):
 def test_a_second_process_waits_its_turn(server, get):
     public = made_of(server, toy__zip=zipped(FILES))
     get.work.mkdir(parents=True)
-    code = f"import fcntl, sys; f = open({str(get.work / 'lock')!r}, 'w'); fcntl.flock(f, 2); print(); sys.stdin.read()"
+    code = (
+        f"import fcntl, sys; f = open({str(get.work / 'lock')!r}, 'w'); fcntl.flock(f, 2); "
+        "print(flush=True); sys.stdin.read()"
+    )
     with subprocess.Popen(
         [shutil.which("python3"), "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
