@@ -37,6 +37,7 @@ from earmark.scoring.metric import Metric
 from earmark.scoring.undefined import by_name, mean_of_defined, weighted_mean
 
 TOLERANCE_CENTS = 50
+MIDI_CENTS = 12_800
 
 Floats = NDArray[np.float64]
 Notes = Sequence[Mapping[str, NDArray[Any]]]
@@ -101,9 +102,10 @@ def raw_pitch_accuracy(notes: Notes, weights: Floats) -> Floats:
 
 
 def raw_chroma_accuracy(notes: Notes, weights: Floats) -> Floats:
-    """The same, octaves aside."""
+    """The same, octaves aside; a pitch beyond all of MIDI's is none."""
     off = _cents_off(notes)
-    return _within_tolerance(off - 1200 * np.round(off / 1200), weights)
+    aside = off - 1200 * np.round(off / 1200)  # 0 for any number that is large enough
+    return _within_tolerance(np.where(np.abs(off) > MIDI_CENTS, MIDI_CENTS, aside), weights)
 
 
 def summarise(notes: Notes, names: Sequence[str], weights: Floats) -> dict[str, Any]:

@@ -170,6 +170,7 @@ class Worker:
             code = self._launched.process.wait(1.0)
         except subprocess.TimeoutExpired:
             code = None  # it lives, and has only closed its end
+        self._launched.kill()  # or what it has left behind may print on
         self._watch.stop()
         while self._prints_left():
             self._take_prints()

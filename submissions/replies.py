@@ -90,8 +90,10 @@ class Request:
         counted = self.word.get("multiply_adds") if self.word else None
         if type(counted) is not int or not 0 < counted < MOST:
             return None
-        seconds = [len(each["audio"]) / each["sr"] for each in self.question.inputs if "audio" in each]
-        return round(counted / (sum(seconds) or len(self.question)))
+        heard = [each for each in self.question.inputs if {"audio", "sr"} <= each.keys()]
+        seconds = [len(each["audio"]) / each["sr"] for each in heard]
+        rate = round(counted / (sum(seconds) or len(self.question)))
+        return rate if rate < MOST else None
 
     def answers(self) -> list[Any]:
         """The worker's word on each clip, unchecked. Raises SubmissionError where the question failed as a whole."""

@@ -49,9 +49,8 @@ class Session(AbstractContextManager["Session"]):
         """`mask`: folders of the allow-list to show empty; `hide`: what must be out of reach, else refused.
 
         `also`: what the sandbox has beside the submission. With the isolation "none" the code runs with all
-        rights of the user: only for a model of one's own. `spent`: what an earlier session has used with which
-        this one goes on, since the grader was killed: it counts on from there, though a start that is made
-        again counts once.
+        rights of the user: only for a model of one's own. `spent`: what a session whose grader was killed has used,
+        from which this one counts on; a start that is made again counts once.
         """
         before = spent or Spent()
         self.waits: defaultdict[str, float] = defaultdict(float)
@@ -176,6 +175,7 @@ class Session(AbstractContextManager["Session"]):
         if len(question) > most:
             part, rest = question.cut(most)
             return self._replies(part) + self._replies(rest, following)
+        following = following if following and len(following) <= (self._most or len(following)) else None
         before = self.seconds
         try:
             return self._ask(question, following)
@@ -212,6 +212,7 @@ class Session(AbstractContextManager["Session"]):
 
     def _exchange(self, question: Question, following: Question | None) -> Request:
         """Send the question, unless it is on its way, and the following one; and wait for the first's reply."""
+        self._left()  # before anything is sent that nobody would wait for
         request, self._ahead = self._ahead, None
         if request is None or request.question is not question:
             if request is not None:  # replies come in the order of the requests
@@ -238,8 +239,8 @@ class Session(AbstractContextManager["Session"]):
         if request.word is not None:
             return
         assert self._worker is not None
-        seconds = min(self.limits.clip_seconds * len(request.question), self._left())
         try:
+            seconds = min(self.limits.clip_seconds * len(request.question), self._left())
             request.take(self._worker.receive(seconds=seconds, max_body=request.max_body))
         except SubmissionError as error:
             self._died(error)
@@ -284,6 +285,7 @@ class Session(AbstractContextManager["Session"]):
         """Seconds that are left for the split. Raises SubmissionError if none are."""
         left = self.limits.split_seconds - self.seconds
         if left <= 0:
+            self.close()
             raise SubmissionError(
                 "time limit", f"the {self.limits.split_seconds:g} s for all clips together are used up."
             )

@@ -20,7 +20,8 @@ AUDIO_SECONDS = sum(800 + number for number in range(12)) / 8000
 
 
 def graded(toy, folder, **options) -> RunRecord:
-    run = Batch(**options).grade(folder, "loudness", data=str(toy.data)).run
+    with Batch(**options) as batch:
+        run = batch.grade(folder, "loudness", data=str(toy.data)).run
     assert run is not None
     return run
 

@@ -86,7 +86,7 @@ def test_a_session_tells_them_for_a_second_of_audio(tmp_path):
     assert session.spent.multiply_adds == 4000 * 3
 
 
-@pytest.mark.parametrize("said", ["-1", "2.5", "'many'", "1 << 70", "True"])
+@pytest.mark.parametrize("said", ["-1", "2.5", "'many'", "1 << 70", "(1 << 62) - 1", "True"])
 def test_what_a_worker_says_of_it_is_a_number_or_nothing(tmp_path, said):
     program = f"""
 import sys
@@ -97,6 +97,6 @@ def predict(audio, sr): return audio[:3]
 """
     (tmp_path / "predict.py").write_text(program)
     with Session(tmp_path, limits=Limits(), isolation="none") as session:
-        [reply] = session.predict([{"audio": np.zeros(8, np.float32), "sr": 4}], [np.zeros(3, np.float32)])
+        [reply] = session.predict([{"audio": np.zeros(8, np.float32), "sr": 80}], [np.zeros(3, np.float32)])
     assert reply.verdict is None, reply.message
     assert session.spent.multiply_adds is None

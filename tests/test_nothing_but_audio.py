@@ -43,6 +43,7 @@ class Wire:
     isolation: str = "none"
     peak_memory_bytes: int = 0
     peak_gpu_bytes: None = None
+    forked: bool = False
     printed: str = ""
 
     def __call__(self, *_):

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.system("bubblewrap")
 
 
 def graded(toy, *folders, data=None, **options) -> list[RunRecord]:
-    batch = Batch(**options)
-    runs = [batch.grade(folder, "loudness", data=str(data or toy.data)).run for folder in folders]
+    with Batch(**options) as batch:
+        runs = [batch.grade(folder, "loudness", data=str(data or toy.data)).run for folder in folders]
     return [run for run in runs if run is not None]
 
 
@@ -158,9 +158,9 @@ def test_a_name_that_means_several_things_is_asked_back(toy, pair):
         find_pair(store(), "ears", "twin")
     tasks = course.folder() / "tasks"
     (tasks / "quietness.py").write_text((tasks / "loudness.py").read_text())
-    batch = Batch()
-    for name in ("ears", "guess"):
-        batch.grade(toy.submissions / name, "quietness", data=str(toy.data))
+    with Batch() as batch:
+        for name in ("ears", "guess"):
+            batch.grade(toy.submissions / name, "quietness", data=str(toy.data))
     with pytest.raises(InstructorError, match="several tasks: write loudness/ears or quietness/ears"):
         find_pair(store(), "ears", "guess")
     assert {run.task for run in find_pair(store(), "quietness/ears", "guess")} == {"quietness"}
@@ -172,9 +172,9 @@ def test_a_handed_out_split_is_compared_only_if_there_is_no_other(toy, pair):
     splits = ["valid"] * 6 + ["test"] * 6
     lines = [f"{row},{split}" for row, split in zip(rows, splits, strict=True)]
     manifest.write_text("\n".join([f"{header},split", *lines]))
-    batch = Batch()
-    for name in ("ears", "guess"):
-        batch.grade(toy.submissions / name, "loudness", data=str(toy.data), split="valid")
+    with Batch() as batch:
+        for name in ("ears", "guess"):
+            batch.grade(toy.submissions / name, "loudness", data=str(toy.data), split="valid")
     assert [run.id for run in find_pair(store(), "ears", "guess")] == [run.id for run in pair]
 
 

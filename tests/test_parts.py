@@ -200,9 +200,9 @@ def test_a_team_that_has_had_its_runs_is_refused_before_anything_runs_and_others
     reds = {"submission__yaml": "team: reds"}
     folders = [toy.submit("one", **reds), toy.submit("two", **reds), toy.submit("blue")]
     runs = grade(toy, *folders, code=1)
-    assert [run["state"] for run in runs] == ["scored", "refused", "scored"]
+    assert [run["state"] for run in runs] == ["scored", "scored", "refused"]  # each team's first goes first
     assert (
-        "has had its run of 2026-11-30; the next is possible from 2026-12-01 00:00 UTC" in runs[1]["reason"]
+        "has had its run of 2026-11-30; the next is possible from 2026-12-01 00:00 UTC" in runs[2]["reason"]
     )
     assert len(Store(course.database()).runs(submission="two")) == 0
     assert "not graded" in earmark("grade", folders[1], "--task", "loudness", "--data", toy.data, code=1)

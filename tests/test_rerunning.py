@@ -29,7 +29,8 @@ def predict(audio, sr, classes):
 
 def graded(toy, name: str, code: str | None = None, **files: str) -> RunRecord:
     folder = toy.submit(name, code, **files) if code else toy.submit(name, **files)
-    run = Batch().grade(folder, "loudness", data=str(toy.data)).run
+    with Batch() as batch:
+        run = batch.grade(folder, "loudness", data=str(toy.data)).run
     assert run is not None
     shutil.rmtree(folder)  # what runs again is the copy that was kept
     return run
@@ -166,7 +167,8 @@ def test_a_kept_copy_that_was_changed_is_our_fault_and_not_a_rerun(toy):
 
 
 def test_an_unsealed_run_is_run_again_sealed(toy):
-    run = Batch(isolation="none").grade(toy.submit("own"), "loudness", data=str(toy.data)).run
+    with Batch(isolation="none") as batch:
+        run = batch.grade(toy.submit("own"), "loudness", data=str(toy.data)).run
     assert run is not None
     found = rerun(run, store())
     assert found.agrees

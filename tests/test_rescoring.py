@@ -29,7 +29,8 @@ def refusal(*words: str) -> str:
 
 
 def graded(toy, name: str = "ears") -> str:
-    run = Batch().grade(toy.submit(name), "loudness", data=str(toy.data)).run
+    with Batch() as batch:
+        run = batch.grade(toy.submit(name), "loudness", data=str(toy.data)).run
     assert run is not None
     return run.id
 

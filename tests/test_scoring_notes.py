@@ -71,7 +71,8 @@ def test_pitch_and_chroma_are_mir_evals(rng):
 
 
 @pytest.mark.parametrize(
-    ("off", "pitch", "chroma"), [(0.49, 1, 1), (0.5, 0, 0), (12.25, 0, 1), (-23.75, 0, 1), (6, 0, 0)]
+    ("off", "pitch", "chroma"),
+    [(0.49, 1, 1), (0.5, 0, 0), (12.25, 0, 1), (-23.75, 0, 1), (6, 0, 0), (3e38, 0, 0), (-3e38, 0, 0)],
 )
 def test_half_a_semitone_is_wrong_and_octaves_are_forgiven_by_chroma(off, pitch, chroma):
     clip = [note(0, [1, 0], 60, 60 + off)]

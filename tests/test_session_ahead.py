@@ -1,6 +1,7 @@
 """The next question is on its way while one is worked on; and a question too large for the GPU comes in halves."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,8 +92,10 @@ def test_a_question_too_large_for_the_gpu_is_halved_and_so_are_later_ones(ask):
     questions = [[0], [1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
     found = ask(questions, full)
     assert [first(replies) for replies in found] == questions
-    sizes = Counter(float(answer[1]) for answer in found[2]).values()
-    assert list(sizes) == [3, 2]
+    requests = [float(answer[1]) for answer in found[2]]
+    assert list(Counter(requests).values()) == [3, 2]
+    # 0; 1 to 5, too many; its halves; 6 to 10, on its way already, too many; its halves: none for nothing else.
+    assert requests[-1] <= 7
 
 
 def test_halves_that_are_too_large_too_are_the_students(ask):
@@ -100,3 +103,12 @@ def test_halves_that_are_too_large_too_are_the_students(ask):
     found = ask([[0], [1, 2, 3, 4, 5]], full)
     assert first(found[1]) == ["memory limit"] * 3 + [4, 5]
     assert "CUDA out of memory" in found[1][0].message
+
+
+def test_when_the_time_is_used_up_nothing_more_is_sent_and_the_worker_ends(tmp_path):
+    (tmp_path / "predict.py").write_text(PREDICT % "    time.sleep(0.1)")
+    with Session(tmp_path, limits=replace(LIMITS, split_seconds=1.5)) as session:
+        found = list(session.replies(question(n) for n in range(40)))
+        assert session._worker is None
+        assert session._ahead is None
+    assert {reply.verdict for [reply] in found[-20:]} == {"time limit"}

@@ -35,6 +35,15 @@ class Heard:
     shuffled: bool
 
 
+@dataclass(frozen=True)
+class _Scoring:
+    """A part of a batch that is being scored, and what became of its clips but for that."""
+
+    outcomes: list[OutcomeRecord]
+    answered: list[Answered]
+    future: Future[list[Scored]]
+
+
 @dataclass
 class Asking:
     """One run's way from its split to its tally."""
@@ -48,7 +57,7 @@ class Asking:
     device: str
     discreet: bool
     """Whether of what its code says only little is passed on."""
-    _scoring: deque[tuple[list[OutcomeRecord], Future[list[Scored]]]] = field(default_factory=deque)
+    _scoring: deque[_Scoring] = field(default_factory=deque)
     _waiting: dict[str, Heard] = field(default_factory=dict)
     """The first of two replies to a clip, by its id."""
 
@@ -126,21 +135,29 @@ class Asking:
                 for heard, shuffled in part
             ]
             self._settle(PARTS_EACH * self.scorers.processes - 1)
-            self._scoring.append(([self._outcome(heard) for heard, _ in part], self.scorers.score(answered)))
+            outcomes = [self._outcome(heard) for heard, _ in part]
+            self._scoring.append(_Scoring(outcomes, answered, self.scorers.score(answered)))
 
     def _settle(self, most: int) -> None:
         """Take in scores, the oldest first, until at most so many parts are being scored; and all that are there."""
-        while self._scoring and (len(self._scoring) > most or self._scoring[0][1].done()):
-            outcomes, future = self._scoring.popleft()
-            try:
-                with stages("scoring"):
-                    scored = future.result()
-            except BrokenProcessPool:
-                raise OurFault(
-                    "a process that scores was killed, perhaps since the machine has too little memory."
-                ) from None
-            for outcome, scores in zip(outcomes, scored, strict=True):
+        while self._scoring and (len(self._scoring) > most or self._scoring[0].future.done()):
+            part = self._scoring.popleft()
+            with stages("scoring"):
+                scored = self._scored(part)
+            for outcome, scores in zip(part.outcomes, scored, strict=True):
                 self._count(outcome, scores)
+
+    def _scored(self, part: _Scoring) -> list[Scored]:
+        """What is said of a part; once more where a process that scored it was killed."""
+        try:
+            try:
+                return part.future.result()
+            except BrokenProcessPool:
+                return self.scorers.score(part.answered).result()
+        except BrokenProcessPool:
+            raise OurFault(
+                "processes that score were killed twice, perhaps since the machine has too little memory."
+            ) from None
 
     def _count(self, outcome: OutcomeRecord, scores: Scored) -> None:
         if isinstance(scores, str):

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,8 +111,8 @@ def _render(task: str, part: str) -> None:
 
 
 @dataclass
-class Batch:
-    """Grades submissions one by one and remembers what came of each."""
+class Batch(AbstractContextManager["Batch"]):
+    """Grades submissions one by one and remembers what came of each; on leaving, the processes that score end."""
 
     device: str = "cpu"
     isolation: Isolation = "bubblewrap"
@@ -132,6 +132,11 @@ class Batch:
         self.store.sweep()
         self._graders: dict[tuple[object, ...], Grader] = {}
         self._said: set[str] = set()
+
+    def __exit__(self, *_: object) -> None:
+        """End the processes that score."""
+        for grader in self._graders.values():
+            grader.scorers.close()
 
     def grade(
         self,

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from rich.markup import escape
@@ -37,6 +37,7 @@ class Call:
         """How many did not end, by a fault of ours."""
         self._asked, self._resume, self._jobs = asked, resume, jobs
         self._batches: dict[tuple[str, str], Batch] = {}
+        self._ended = ExitStack()
 
     @contextmanager
     def stoppable(self) -> Iterator[Iterator[Result]]:
@@ -46,7 +47,7 @@ class Call:
         """
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            with closing(self._run()) as results:
+            with self._ended, closing(self._run()) as results:
                 yield results
         finally:
             signal.signal(signal.SIGTERM, before)
@@ -84,8 +85,9 @@ class Call:
         for each in work:
             kind = (each.device, each.isolation)
             if kind not in self._batches:
-                self._batches[kind] = Batch(
-                    device=devices_of(each.device, self._jobs)[0], isolation=each.isolation
+                device = devices_of(each.device, self._jobs)[0]
+                self._batches[kind] = self._ended.enter_context(
+                    Batch(device=device, isolation=each.isolation)
                 )
             grader = self._batches[kind].open(each.task, split=each.split, data=each.data, seed=each.seed)
             if self._resume and self._asked and (run := ended_before(each, grader)):

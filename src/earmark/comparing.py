@@ -45,20 +45,20 @@ def compare(perturbed: PerturbedSet, folder: Path, models: Sequence[Path] = ()) 
         published = Path(scratch, "published")
         published.mkdir()
         perturbed.write_unperturbed(published)
-        batch = Batch(
+        with Batch(
             device=device_named("auto"),
             database=f"sqlite:///{scratch}/scores.db",
             predictions=Path(scratch, "predictions"),
             kept=Path(scratch, "kept"),
             frank=True,
-        )
-        return [
-            Moved(
-                model.resolve().name,
-                *(_score(batch, model, perturbed.task, data) for data in (published, folder)),
-            )
-            for model in models or baselines(perturbed.task).values()
-        ]
+        ) as batch:
+            return [
+                Moved(
+                    model.resolve().name,
+                    *(_score(batch, model, perturbed.task, data) for data in (published, folder)),
+                )
+                for model in models or baselines(perturbed.task).values()
+            ]
 
 
 def _score(batch: Batch, model: Path, task: str, data: Path) -> ScoreRecord:

@@ -82,6 +82,8 @@ class Grader:
         A fault of the student's is a failed run with its verdict. A fault of ours is an errored run that
         costs the student nothing, and is raised as OurFault.
         """
+        if not folder.exists():
+            raise OurFault(f"{folder} is gone since it was asked for; put it back, and grade with --resume.")
         before = fingerprint(folder)
         limits, terms = self.task.limits, self.terms if counted else FREE
         name = name or name_of(folder)

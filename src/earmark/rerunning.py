@@ -67,20 +67,20 @@ def rerun(run: RunRecord, store: Store, *, device: str = "") -> Agreement:
     """
     check_can_rerun(run)
     earlier = _scores_so_far(run, store)
-    batch = Batch(
+    with Batch(
         device=device_named(device or run.device),
         isolation="landlock" if run.isolation.startswith("landlock") else "bubblewrap",
-    )
-    result = batch.grade(
-        _kept(run),
-        run.task,
-        split=run.split,
-        data=run.data,
-        seed=run.seed,
-        name=run.submission,
-        team=run.team,
-        rerun_of=run.id,
-    )
+    ) as batch:
+        result = batch.grade(
+            _kept(run),
+            run.task,
+            split=run.split,
+            data=run.data,
+            seed=run.seed,
+            name=run.submission,
+            team=run.team,
+            rerun_of=run.id,
+        )
     if result.run is None:
         raise OurFault(result.fault)
     if (result.run.code_hash, result.run.weights_hash) != (run.code_hash, run.weights_hash):

@@ -7,6 +7,7 @@ import signal
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 from threadpoolctl import threadpool_limits
@@ -39,24 +40,42 @@ Scored = ClipScores | str
 class Scorers:
     """Processes that score clips of one split by one task.
 
-    They are forked as they stand, with the split: make them before there are threads. They die with this process.
+    They are forked as they stand, with the split: make them before there are threads. They die with this process,
+    and are gone when `close` returns.
     """
 
     def __init__(self, task: Task, split: Split, processes: int = 0) -> None:
         """So many processes; else one for each core that this process may use."""
         self.processes = processes or len(os.sched_getaffinity(0))
+        self._scores = task, split
+        self._pool = self._forked()
+
+    def _forked(self) -> ProcessPoolExecutor:
         fork = multiprocessing.get_context("fork")
-        self._pool = ProcessPoolExecutor(self.processes, fork, _begin, (task, split, os.getpid()))
-        self._pool.submit(os.getpid).result()  # the first submission forks them all
-        weakref.finalize(self, self._pool.shutdown, wait=False)
+        pool = ProcessPoolExecutor(self.processes, fork, _begin, (*self._scores, os.getpid()))
+        pool.submit(os.getpid).result()  # the first submission forks them all
+        # Not at exit, where concurrent.futures ends its pools itself.
+        weakref.finalize(self, pool.shutdown, wait=False).atexit = False
+        return pool
+
+    def close(self) -> None:
+        """End them; what is still to be scored is not."""
+        self._pool.shutdown(cancel_futures=True)
 
     def part_of(self, n: int) -> int:
         """How many of so many clips one process should get at once, so that there is work for all."""
         return max(1, n // (2 * self.processes))
 
     def score(self, answered: Sequence[Answered]) -> Future[list[Scored]]:
-        """Have clips scored; what is said of them in their order. BrokenProcessPool where a process was killed."""
-        return self._pool.submit(_score, answered)
+        """Have clips scored; what is said of them in their order.
+
+        The Future raises BrokenProcessPool where a process was killed; then others take over from the next call on.
+        """
+        try:
+            return self._pool.submit(_score, answered)
+        except BrokenProcessPool:
+            self._pool = self._forked()
+            return self._pool.submit(_score, answered)
 
 
 _scoring: tuple[Task, Split]
@@ -69,6 +88,7 @@ def _begin(task: Task, split: Split, parent: int) -> None:
     if os.getppid() != parent:  # it died before that
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.nice(NICENESS)
     threadpool_limits(1)  # there is one of these processes for each core
     _scoring = task, split

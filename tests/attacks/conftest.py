@@ -243,6 +243,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
             victim.open()
             yield victim
         finally:
+            victim.grader.scorers.close()
             libc.prctl(PR_SET_CHILD_SUBREAPER, 0)
 
 

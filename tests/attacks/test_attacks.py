@@ -131,8 +131,9 @@ def blank_score(victim) -> float:
 @pytest.fixture(params=["fresh", "forked"])
 def worker(request, monkeypatch):
     """How every worker is started: anew, or forked from an importer that is there already."""
+    ahead = {"fresh": (), "forked": ("torch",)}[request.param]
+    monkeypatch.setattr(warm, "imports_ahead", lambda submission: ahead)
     if request.param == "forked":
-        monkeypatch.setattr(warm, "imports_ahead", lambda submission: ("torch",))
         importer = forking.ready(Seal(Limits(), ahead=("torch",)))
     yield request.param
     if request.param == "forked":

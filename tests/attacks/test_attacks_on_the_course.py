@@ -224,7 +224,8 @@ def test_row_37_a_grader_that_is_killed_leaves_one_result_in_the_end(victim, tmp
         grader.send_signal(signal.SIGKILL)
         grader.wait()
         wait_until(lambda: victim.traces()["processes"] == before["processes"], 10)
-    Batch().grade(folder, "loudness", data=victim.facts["data"])  # the next grader sweeps up
+    with Batch() as batch:
+        batch.grade(folder, "loudness", data=victim.facts["data"])  # the next grader sweeps up
     store = victim.grader.store
     runs = [run for run in store.runs() if run.submission == "slow"]
     assert sorted(run.state for run in runs) == ["errored", "errored", "scored"]

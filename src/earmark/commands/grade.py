@@ -168,14 +168,14 @@ def check(
 
     [(path, name)] = resolve([folder], task)
     with tempfile.TemporaryDirectory(prefix="earmark-check-") as scratch:
-        batch = Batch(
+        with Batch(
             device=device_named(device),
             database=f"sqlite:///{scratch}/check.db",
             predictions=Path(scratch, "predictions"),
             kept=Path(scratch, "kept"),
             frank=True,
-        )
-        result = batch.grade(path, name, split="valid", data=data)
+        ) as batch:
+            result = batch.grade(path, name, split="valid", data=data)
         _print(result, batch, as_json=as_json)
     raise typer.Exit(batch.exit_code)
 
@@ -233,14 +233,14 @@ def demo(
     chosen = sorted(set(task or names("tasks")))
     for name in chosen:
         about_task(name)  # says so where there is no such task
-    batch = Batch(device=device_named("auto"), reuse=not fresh)
     work = [(path, name) for name in chosen for path in baselines(name).values()]
-    batch.render(chosen)
-    for number, (path, name) in enumerate(work, start=1):
-        for split in ("test", VALID):
-            result = batch.grade(path, name, split=split)
-            said = f"{number}/{len(work)} {split} {line(result, batch.store)}"
-            batch.console.print(said, highlight=False, soft_wrap=True)
+    with Batch(device=device_named("auto"), reuse=not fresh) as batch:
+        batch.render(chosen)
+        for number, (path, name) in enumerate(work, start=1):
+            for split in ("test", VALID):
+                result = batch.grade(path, name, split=split)
+                said = f"{number}/{len(work)} {split} {line(result, batch.store)}"
+                batch.console.print(said, highlight=False, soft_wrap=True)
     found = boards_of(batch.store, digests=batch.digests)
     print_boards(found)
     typer.echo(write_site(batch.store, found, site or course.folder() / "site"))
