@@ -107,7 +107,11 @@ def test_a_board_is_printed_without_what_the_tasks_need(own_course, form):
         (("grad", "x"), "grade"),
         (("grade",), "takes submissions, or --resume"),
         (("grade", "nowhere", "--task", "audio_taging"), "is not there"),
-        (("grade", "audio_tagging/cn", "--task", "audio_tagging"), "is not there"),
+        (
+            ("grade", "audio_tagging/cn", "--task", "audio_tagging"),
+            "is not there. Did you mean audio_tagging/cnn?",
+        ),
+        (("grade", "--resume", "--task", "audio_tagging"), "leave --task out"),
         (("tasks", "audio_taging"), "Did you mean 'audio_tagging'?"),
         (("board", "audio_taging"), "Did you mean 'audio_tagging'?"),
         (("train", "audio_tagging/cn"), "Did you mean 'cnn'?"),

@@ -1,5 +1,6 @@
 """Grade several submissions one by one: a fault of one, or ours with one, loses nothing of the others."""
 
+import difflib
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -75,7 +76,8 @@ def _resolve(folder: Path, task: str | None) -> tuple[Path, str]:
             return known[folder.parts[1]], task or folder.parts[0]
     if not folder.exists():
         raise InstructorError(
-            f"{folder} is not there. A submission is a folder that has a predict.py, or a zip or tar of one."
+            f"{folder} is not there.{_nearest(folder)} "
+            "A submission is a folder that has a predict.py, or a zip or tar of one."
         )
     declaration = folder / DECLARATION
     if task is None and declaration.is_file() and not declaration.is_symlink():
@@ -92,6 +94,15 @@ def _resolve(folder: Path, task: str | None) -> tuple[Path, str]:
         raise InstructorError(f"{folder} {what}.")
     load_task(task)
     return folder, task
+
+
+def _nearest(path: Path) -> str:
+    """A hint at what is called much as a path that is not there: what lies beside it, or a built-in baseline."""
+    beside = (
+        [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else baselines(str(path.parent))
+    )
+    near = difflib.get_close_matches(path.name, sorted(beside), n=1, cutoff=0.5)
+    return f" Did you mean {path.parent / near[0]}?" if near else ""
 
 
 def called(paths: Sequence[Path]) -> list[str]:
@@ -180,7 +191,7 @@ class Batch(AbstractContextManager["Batch"]):
                     refusal = str(error)
                 except Exception as error:  # noqa: BLE001 - whatever one submission brings up, the others go on
                     fault = str(error) if isinstance(error, OurFault) else in_words(error)
-        result = Result(folder, task, run, fault, refusal)
+        result = Result(name or name_of(folder), task, run, fault, refusal)
         self.results.append(result)
         return result
 

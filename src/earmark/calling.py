@@ -91,7 +91,7 @@ class Call:
                 )
             grader = self._batches[kind].open(each.task, split=each.split, data=each.data, seed=each.seed)
             if self._resume and self._asked and (run := ended_before(each, grader)):
-                done[each.run] = Result(Path(each.folder), each.task, run)
+                done[each.run] = Result(each.name, each.task, run)
         return done
 
     def _graded(self, work: Sequence[Planned]) -> Iterator[Outcome]:

@@ -105,7 +105,7 @@ def _heard(jobs: Sequence["_Job"]) -> Iterator[tuple[Planned, str, Any]]:
 
 def _lost(each: Planned, how: str) -> Result:
     fault = f"the process that graded it ended {TRIES} times without a word, the last time by {how}."
-    return Result(Path(each.folder), each.task, None, fault)
+    return Result(each.name, each.task, None, fault)
 
 
 def _parted(jobs: int) -> list[set[int]]:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -20,7 +19,7 @@ from earmark.release import released, released_outcomes
 class Result:
     """What came of one submission: its run, or what kept it from having one: our fault, or the quota."""
 
-    folder: Path
+    name: str
     task: str
     run: RunRecord | None
     fault: str = ""
@@ -31,7 +30,7 @@ def as_json(result: Result, store: Store) -> dict[str, Any]:
     """One result as the object that `--json` prints on a line, as its board shows it."""
     run = result.run
     if run is None:
-        run_or_fault = {"run": None, "task": result.task, "submission": result.folder.resolve().name}
+        run_or_fault = {"run": None, "task": result.task, "submission": result.name}
         state = {"state": "refused", "reason": result.refusal} if result.refusal else {"state": "errored"}
         return run_or_fault | {"reason": result.fault} | state
     return run_object(released(run, store))
@@ -39,7 +38,7 @@ def as_json(result: Result, store: Store) -> dict[str, Any]:
 
 def line(result: Result, store: Store) -> str:
     """One result as a line of rich markup: what it scored, as its board shows it, or why it did not."""
-    name = f"[bold]{escape(result.task)}/{escape(result.folder.resolve().name)}[/bold]"
+    name = f"[bold]{escape(result.task)}/{escape(result.name)}[/bold]"
     run = result.run
     if result.refusal:
         return f"{name}: [red]not graded[/red]: {escape(result.refusal)}"

@@ -94,6 +94,12 @@ def grade(
         raise InstructorError(
             "earmark grade takes submissions, or --resume for what is left of an earlier call."
         )
+    given = [("task", task), ("split", split), ("data", data), ("seed", seed), ("team", team)]
+    if not folders and (said := [f"--{option}" for option, value in given if value not in {None, ""}]):
+        raise InstructorError(
+            f"earmark grade --resume goes on with the options of earlier calls: leave {', '.join(said)} out, "
+            "or name submissions."
+        )
     work = resolve(folders or [], task)
     named = called([folder for folder, _ in work])
     asked = [
