@@ -210,10 +210,10 @@ def test_every_row_is_a_program_or_a_test_or_says_why_not():
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs the others already")
 def test_the_attacks_hold_for_an_ordinary_user_too():
-    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp={home}/pytest"]
+    argv = [sys.executable, "-m", "pytest", "-q", "-n2", "-p", "no:cacheprovider", "--basetemp={home}/pytest"]
     done = run_as_ordinary_user([*argv, HERE / "test_attacks.py"], timeout=1800)
     assert done.returncode == 0, done.stdout[-5000:]
-    assert re.search(rf"\b{len(PROGRAMS) + len(HARMLESS) + 2} passed, 1 skipped", done.stdout)
+    assert re.search(rf"\b{2 * len(PROGRAMS) + len(HARMLESS) + 2} passed, 1 skipped", done.stdout)
 
 
 def test_a_folder_is_named_for_a_verdict():
