@@ -10,7 +10,7 @@ not published: they can name clips of a hidden split and repeat what a submissio
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -137,7 +137,9 @@ class RunPage:
         ]
 
 
+@cache
 def _environment() -> Environment:
+    """With the templates, which are compiled once a process."""
     environment = Environment(
         loader=PackageLoader("earmark.leaderboard"),
         autoescape=True,
