@@ -3,9 +3,10 @@
     python bench/throughput.py [tasks | class | memory | peers] [--rounds 3] [--device cuda]
 
 tasks: neural baselines, against a bare loop that runs the same model on the same decoded clips in the same
-batches, with no sandbox, pipe or scoring; both import torch. class: submissions by one command, against a
-command each. memory: see memory.py. peers: see peers.py. Without a name all but peers, which installs. Rendered
-splits of the course in `EARMARK_COURSE` are used where there is one, else they are rendered into a temporary one.
+batches, with no sandbox, pipe or scoring; both import torch. Alone in a command, and as each of further ones in
+it. class: submissions by one command, against a command each. memory: see memory.py. peers: see peers.py. Without
+a name all but peers, which installs. Rendered splits of the course in `EARMARK_COURSE` are used where there is one,
+else they are rendered into a temporary one.
 """
 
 import argparse
@@ -18,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 
 import memory
@@ -39,6 +41,7 @@ NEURAL = (
     *("melody_generation/lstm", "audio_tagging/cnn"),
 )
 CLASS = ("note_classification/cnn", *2 * ("note_classification/most_common",))
+FURTHER = 2
 CLASS_CLIPS = 64
 ENVIRONMENTS = user_cache_path("earmark") / "peers"
 BARE = """
@@ -102,21 +105,25 @@ def compare(name: str, scratch: Path, device: str, rounds: int) -> dict[str, obj
     task, _, baseline = name.partition("/")
     dump = scratch / "batches.pickle"
     n_batches = write_batches(task, dump, device)
-    grade(name, "--device", device)  # renders the split and scores the reference, where nobody has yet
+    options = ("--task", task, "--device", device)
+    hand_ins = list(copies(scratch / name, [baselines(task)[baseline]] * (1 + FURTHER)))
+    grade(*hand_ins, *options)  # renders the split and scores the reference, where nobody has yet
     times, busy = [], []
     for _ in range(rounds):
         with gpu_use(device) as used:
-            graded, _ = grade(name, "--device", device)
-        times.append((graded, bare_loop(baselines(task)[baseline], dump, device)))
+            one, _ = grade(hand_ins[0], *options)
+        several, _ = grade(*hand_ins, *options, "--jobs", 1)
+        times.append((one, (several - one) / FURTHER, bare_loop(hand_ins[0], dump, device)))
         busy += used
-    grading, bare = (statistics.median(kind) for kind in zip(*times, strict=True))
-    ratios = [graded / alone for graded, alone in times]
+    one, further, bare = (statistics.median(kind) for kind in zip(*times, strict=True))
     row: dict[str, object] = {
         "baseline": name,
         "batches": n_batches,
-        "earmark grade": f"{grading:.1f} s",
         "bare loop": f"{bare:.1f} s",
-        "ratio": f"{statistics.median(ratios):.2f}x",
+        "earmark grade": f"{one:.1f} s",
+        "ratio": f"{statistics.median(one / bare for one, _, bare in times):.2f}x",
+        "each further one": f"{further:.1f} s",
+        "its ratio": f"{statistics.median(further / bare for _, further, bare in times):.2f}x",
     }
     return row if device == "cpu" else row | {"GPU in use": f"{statistics.mean(busy):.0f} %"}
 
@@ -169,8 +176,10 @@ def gpu_use(device: str) -> Iterator[list[int]]:
 
 def measure_class(scratch: Path, arguments: argparse.Namespace) -> None:
     folder = small_split(scratch / "class")
-    hand_ins = list(copies(scratch / "hand-ins", arguments.submissions))
-    data = ("--data", folder, "--device", "cpu")
+    kinds = [task_and_name.split("/") for task_and_name in CLASS]
+    sources = [baselines(task)[name] for task, name in kinds]
+    hand_ins = list(copies(scratch / "hand-ins", islice(cycle(sources), arguments.submissions)))
+    data = ("--task", "note_classification", "--data", folder, "--device", "cpu")
     grade(hand_ins[0], *data)  # the reference is scored once
     once, runs = grade(*hand_ins, *data)
     single = [grade(hand_in, *data)[0] for hand_in in hand_ins]
@@ -196,11 +205,10 @@ def small_split(folder: Path) -> Path:
     return folder
 
 
-def copies(folder: Path, n: int) -> Iterator[Path]:
+def copies(folder: Path, sources: Iterable[Path]) -> Iterator[Path]:
     """Submissions of which no two are the same to the byte."""
-    for i in range(n):
-        task, _, name = CLASS[i % len(CLASS)].partition("/")
-        hand_in = Path(shutil.copytree(baselines(task)[name], folder / f"{name}-{i:02}"))
+    for i, source in enumerate(sources):
+        hand_in = Path(shutil.copytree(source, folder / f"{source.name}-{i:02}"))
         with (hand_in / "predict.py").open("a", encoding="utf-8") as file:
             file.write(f"# hand-in {i}\n")
         yield hand_in

@@ -1,5 +1,6 @@
 """The command line. Exit codes: 0 all well, 1 a submission failed, 2 wrong usage, 3 our own fault."""
 
+import atexit
 import gc
 import os
 import sys
@@ -55,6 +56,7 @@ def main() -> None:
     """Run the command line; every error ends in a message for the one who can mend it."""
     # Ten thousand runs are no garbage, and looking through them for some takes a tenth of a board's time.
     gc.set_threshold(100_000, 50, 50)
+    atexit.register(gc.freeze)  # nor is what a process ends with, through which Python looks for a third of a second
     try:
         app()
     except EarmarkError as error:
