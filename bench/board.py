@@ -30,7 +30,9 @@ TEAMS, TRIES, CLIPS, GROUPS = 500, 20, 200, 40
 FAMILIES = ("bass", "brass", "flute", "guitar", "keys", "lead", "mallet", "organ", "reed", "strings", "vocal")
 FIRST = datetime(2026, 9, 1, tzinfo=UTC)
 PAGE = """
-import sys
+import atexit, gc, sys
+gc.set_threshold(100_000, 50, 50)  # as the command line does
+atexit.register(gc.freeze)
 from pathlib import Path
 from earmark import course
 from earmark.boards import boards_of
