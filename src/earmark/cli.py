@@ -56,7 +56,8 @@ def main() -> None:
     """Run the command line; every error ends in a message for the one who can mend it."""
     # Ten thousand runs are no garbage, and looking through them for some takes a tenth of a board's time.
     gc.set_threshold(100_000, 50, 50)
-    atexit.register(gc.freeze)  # nor is what a process ends with, through which Python looks for a third of a second
+    # Nor is what a process ends with: to look through that took a third of a second.
+    atexit.register(gc.freeze)
     try:
         app()
     except EarmarkError as error:
