@@ -5,11 +5,15 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from conftest import TOY_TASK
+from servers import new_database
+from sqlalchemy import create_engine, text
 
 from earmark.leaderboard.records import NewRun
 from earmark.leaderboard.store import Store
@@ -163,6 +167,44 @@ def test_what_has_ended_is_not_graded_again_where_a_call_is_repeated_to_be_resum
     _, [changed], _ = loudness(tasks, "--resume", good)
     assert changed["run"] not in {run["run"] for run in before}
     assert changed["clips"]["failed"] > 0
+
+
+@pytest.mark.system("postgresql")
+def test_a_database_server_that_goes_away_in_a_run_loses_nothing_of_it(tasks, own_course, postgresql_server):
+    slow = tasks.submit("slow", SLOW.replace("0.02", "0.2"))
+    with new_database(postgresql_server, "of_resuming") as url:
+        command = [sys.executable, "-m", "earmark", "grade", "--unsealed", str(slow), "--task", "loudness"]
+        environment = os.environ | {"EARMARK_DB": url}
+        with subprocess.Popen(
+            [*command, "--data", tasks.data], env=environment, stderr=subprocess.PIPE
+        ) as grader:
+            while not list(own_course.glob("runs/*.journal")):
+                assert grader.poll() is None
+                time.sleep(0.01)
+            with without_connections(postgresql_server, "of_resuming"):
+                _, said = grader.communicate(timeout=60)
+        assert grader.returncode == 3
+        assert b"Nothing is lost" in said
+        code, [run], _ = grade("--resume", EARMARK_DB=url)
+        assert (code, run["state"]) == (0, "scored")
+        with Store(url) as store:
+            [kept] = [each for each in store.runs() if not each.reference]
+            assert (kept.id, len(store.outcomes(kept.id))) == (run["run"], 12)
+
+
+@contextmanager
+def without_connections(server, name):
+    """A database that ends all its connections, and takes no new ones."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+        everybody = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+        connection.execute(text(everybody), {"name": name})
+        try:
+            yield
+        finally:
+            connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+    engine.dispose()
 
 
 def test_with_nothing_left_resume_says_so_and_without_it_nothing_is_not_enough(tasks):
