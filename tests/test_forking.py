@@ -218,7 +218,7 @@ ENDS = [
         "exit code 4",
     ),
     ("__import__('time').sleep(60)", "time limit", "no answer within"),
-    ("len(b'x' * (900 << 20))", "memory limit", "MiB"),
+    ("len(b'x' * (2400 << 20))", "memory limit", "MiB"),
     ("[os.fork() for _ in range(3)] and __import__('time').sleep(60)", "time limit", "no answer"),
     ("1 / 0", "crashed", "ZeroDivisionError"),
 ]
@@ -229,7 +229,8 @@ def test_it_ends_with_the_words_of_a_fresh_one_and_leaves_nothing(tmp_path, fork
     assert forked(tmp_path, "1") == 1  # the importer is there
     before = set(memory.tree(os.getpid()))
     (tmp_path / "predict.py").write_text(f"import os\ndef predict():\n    {body}\n")
-    limits = replace(LIMITS, memory_bytes=600 << 20, clip_seconds=3)
+    # Of what torch takes a worker has between a fifth and all, as the importer's pages are in memory or not.
+    limits = replace(LIMITS, memory_bytes=1600 << 20, clip_seconds=3)
     with Session(tmp_path, limits=limits) as session:
         [reply] = session.predict([{}], [np.zeros(1, np.float32)])
     assert reply.verdict == verdict, reply.message

@@ -15,6 +15,7 @@ from conftest import TOY_TASK
 from servers import new_database
 from sqlalchemy import create_engine, text
 
+from earmark.calling import Call
 from earmark.leaderboard.records import NewRun
 from earmark.leaderboard.store import Store
 from earmark.plan import Plan, Planned
@@ -212,6 +213,33 @@ def test_with_nothing_left_resume_says_so_and_without_it_nothing_is_not_enough(t
     code, _, said = grade()
     assert code == 2
     assert "--resume" in said
+
+
+def test_what_a_grader_that_was_killed_had_still_to_remove_is_removed(tasks, own_course, monkeypatch):
+    def killed(_path):
+        raise KeyboardInterrupt
+
+    planned = Planned(
+        folder=str(tasks.submit("broken", "def predict(**_): return 1 / 0")),
+        task="loudness",
+        name="broken",
+        data=str(tasks.data),
+        isolation="none",
+        device="cpu",
+    )
+    loudness(tasks, tasks.submit("good"))  # and the reference
+    call = Call([planned], jobs=1)
+    with monkeypatch.context() as patch, call.stoppable() as results:
+        patch.setattr("earmark.grader.forget", killed)
+        with pytest.raises(KeyboardInterrupt):
+            next(results)
+    kept = own_course / "runs"
+    assert {path.suffix for path in kept.iterdir()} == {".journal", ".npz"}
+    (left,) = kept.glob("*.journal")
+    left.with_suffix(".partial").touch()  # as of one that failed half way
+    with Call([], resume=True, jobs=1).stoppable() as results:
+        assert list(results) == []
+    assert {path.suffix for path in kept.iterdir()} == {".npz"}
 
 
 def test_a_plan_that_another_works_on_is_left_to_it(tmp_path):

@@ -17,7 +17,7 @@ from earmark.leaderboard.terms import entrant
 from earmark.order import by_turns
 from earmark.plan import Plan, Planned
 from earmark.report import Result
-from earmark.resuming import adopted, ended_before, forget_plans, left_over, plans
+from earmark.resuming import adopted, ended_before, forget_ended, forget_plans, left_over, plans
 from earmark.submissions.folder import DECLARATION, read_declaration
 
 PATIENCE = 2.0
@@ -54,6 +54,7 @@ class Call:
 
     def _run(self) -> Generator[Result]:
         found = Plan.unfinished(plans(), PATIENCE if self._resume else 0.0)
+        forget_ended(self.batch.store, found)
         work = by_turns(self._work(found), team_of)
         done = self._opened(work)
         plan = Plan.begin(plans(), [each for each in work if each.run not in done])

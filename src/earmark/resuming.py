@@ -85,6 +85,13 @@ def ended_before(each: Planned, grader: Grader) -> RunRecord | None:
     return None
 
 
+def forget_ended(store: Store, found: Sequence[Plan]) -> None:
+    """Remove what is journalled still of runs that had ended when their grader was killed."""
+    runs = [each.run for plan in found for each in plan.planned]
+    for run in store.runs(ids=runs, states=ENDED):
+        forget(course.predictions() / f"{run.id}.npz")
+
+
 def content_of(each: Planned) -> tuple[str, str, str]:
     """The hash of its content and the team that it declares, or two empty texts and why it is refused."""
     max_bytes = load_task(each.task).limits.folder_bytes
