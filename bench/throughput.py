@@ -191,9 +191,7 @@ def measure_class(scratch: Path, arguments: argparse.Namespace) -> None:
         "ratio": f"{once / sum(single):.2f}x",
         "workers' seconds in the one": f"{asked:.1f} s",
     }
-    record(
-        "A class graded by one command", [row], f"Copies of {' and of '.join(CLASS)} by halves, each once."
-    )
+    record("A class graded by one command", [row], f"Copies of {', '.join(CLASS)} in turn, each once.")
 
 
 def small_split(folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """Grade several submissions one by one: a fault of one, or ours with one, loses nothing of the others."""
 
-import difflib
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from rich.markup import escape
 from earmark import course
 from earmark.asking import Progress
 from earmark.bars import progress_bar
-from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError, in_words
+from earmark.errors import EarmarkError, InstructorError, OurFault, SubmissionError, in_words, nearest
 from earmark.grader import Grader
 from earmark.leaderboard.quota import QuotaReachedError
 from earmark.leaderboard.records import RunRecord
@@ -76,7 +75,7 @@ def _resolve(folder: Path, task: str | None) -> tuple[Path, str]:
             return known[folder.parts[1]], task or folder.parts[0]
     if not folder.exists():
         raise InstructorError(
-            f"{folder} is not there.{_nearest(folder)} "
+            f"{folder} is not there.{_hint(folder)} "
             "A submission is a folder that has a predict.py, or a zip or tar of one."
         )
     declaration = folder / DECLARATION
@@ -96,13 +95,13 @@ def _resolve(folder: Path, task: str | None) -> tuple[Path, str]:
     return folder, task
 
 
-def _nearest(path: Path) -> str:
+def _hint(path: Path) -> str:
     """A hint at what is called much as a path that is not there: what lies beside it, or a built-in baseline."""
     beside = (
         [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else baselines(str(path.parent))
     )
-    near = difflib.get_close_matches(path.name, sorted(beside), n=1, cutoff=0.5)
-    return f" Did you mean {path.parent / near[0]}?" if near else ""
+    near = nearest(path.name, beside)
+    return f" Did you mean {path.parent / near}?" if near else ""
 
 
 def called(paths: Sequence[Path]) -> list[str]:

@@ -11,7 +11,15 @@ from collections.abc import Iterable
 
 from earmark.submissions.errors import EarmarkError, OurFault, SubmissionError
 
-__all__ = ["EarmarkError", "InstructorError", "OurFault", "SubmissionError", "in_words", "unknown_name"]
+__all__ = [
+    "EarmarkError",
+    "InstructorError",
+    "OurFault",
+    "SubmissionError",
+    "in_words",
+    "nearest",
+    "unknown_name",
+]
 
 
 class InstructorError(EarmarkError):
@@ -21,9 +29,14 @@ class InstructorError(EarmarkError):
 def unknown_name(what: str, name: str, known: Iterable[str]) -> InstructorError:
     """The error for a name that is on no list: what was got, the nearest name, and what there is."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, names)
+    hint = f" Did you mean {near!r}?" if near else ""
     return InstructorError(f"There is no {what} {name!r}.{hint} Known: {', '.join(names) or 'none'}.")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The name of those known that may have been meant; empty where none is much like it."""
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)), "")
 
 
 def in_words(error: BaseException) -> str:
