@@ -195,3 +195,23 @@ SCORES = Table(
     UniqueConstraint("run_id", "scorer_hash", "part"),
 )
 """The scores of a part of a run by one scorer. The highest id of a part is current; older ones are kept."""
+
+HAND_INS = Table(
+    "hand_ins",
+    METADATA,
+    Known("id", PrintableText, primary_key=True),
+    Known("assignment", PrintableText),
+    Known("team", PrintableText),
+    Known("student", PrintableText),
+    Known("received", UtcTime),
+    Known("source", PrintableText),
+    Known("archive_hash", PrintableText),
+    Known("submission_hash", PrintableText),
+    Known("accepted", Boolean),
+    Known("checks", PrintableJson),
+    Column("claimed", Double),
+    Known("chosen", Boolean),
+    Known("run", PrintableText),
+    Index(None, "assignment", "team"),
+)
+"""What was handed in; the columns are the fields of `hand_ins.HandIn`."""

@@ -55,6 +55,8 @@ class Submission:
     """Weights of others that it builds on, as declared."""
     from_scratch: bool | None
     """Whether it was trained from scratch, as declared; None where nothing is said."""
+    valid_score: float | None
+    """What it is said to score on the validation split; None where nothing is said."""
     code_hash: str
     """SHA-256 over the names and contents of all files but weights."""
     weights_hash: str
@@ -84,6 +86,7 @@ class Declaration(BaseModel):
     external_data: Annotated[list[Line], Field(max_length=50)] = []
     pretrained: Annotated[list[Line], Field(max_length=50)] = []
     from_scratch: bool | None = None
+    valid_score: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
 def checked_files(path: Path, *, max_bytes: int) -> list[Path]:
@@ -125,6 +128,7 @@ def open_submission(path: Path, *, max_bytes: int) -> Submission:
         external_data=tuple(declared.external_data),
         pretrained=tuple(declared.pretrained),
         from_scratch=declared.from_scratch,
+        valid_score=declared.valid_score,
         code_hash=_hash(path, [file for file in files if file not in set(weights)]),
         weights_hash=_hash(path, weights),
         bytes=sum(file.stat().st_size for file in files),

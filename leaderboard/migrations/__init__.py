@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "v0005"
+HEAD = "v0006"
 
 
 def revision(connection: Connection) -> str | None:

@@ -2,11 +2,12 @@
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -158,17 +159,20 @@ class Batch(AbstractContextManager["Batch"]):
         seed: int | None = None,
         name: str | None = None,
         team: str | None = None,
+        limits: Mapping[str, Any] | None = None,
+        counted: bool = True,
         rerun_of: str | None = None,
         run_id: str = "",
         progress: Progress | None = None,
     ) -> Result:
         """Grade one submission and remember what came of it, whatever it is.
 
-        `name` and `team` stand in place of its own; `rerun_of`: the id of the run that this one repeats; `run_id`: the
+        `name` and `team` stand in place of its own, `limits` over those of the task; `counted`: whether the quota of
+        its board counts it; `rerun_of`: the id of the run that this one repeats; `run_id`: the
         id of its run, which is taken up where it was interrupted. `progress` is told how far it is, else a bar. A
         built-in baseline is nobody's try.
         """
-        grader = self._grader(task, split, data, seed)
+        grader = self._grader(task, split, data, seed, limits)
         run = self._graded_before(folder, grader) if self.reuse else None
         fault = refusal = ""
         if run is None:
@@ -180,7 +184,7 @@ class Batch(AbstractContextManager["Batch"]):
                         shown,
                         name=name,
                         team=team,
-                        counted=folder not in baselines(task).values(),
+                        counted=counted and folder not in baselines(task).values(),
                         rerun_of=rerun_of,
                         run_id=run_id,
                     )
@@ -194,9 +198,17 @@ class Batch(AbstractContextManager["Batch"]):
         self.results.append(result)
         return result
 
-    def open(self, task: str, *, split: str = "", data: str | None = None, seed: int | None = None) -> Grader:
+    def open(
+        self,
+        task: str,
+        *,
+        split: str = "",
+        data: str | None = None,
+        seed: int | None = None,
+        limits: Mapping[str, Any] | None = None,
+    ) -> Grader:
         """Make a split ready, and its reference; raises InstructorError where there is no such one."""
-        return self._grader(task, split, data, seed)
+        return self._grader(task, split, data, seed, limits)
 
     @contextmanager
     def _shown(self, label: str, progress: Progress | None) -> Iterator[Progress]:
@@ -240,10 +252,12 @@ class Batch(AbstractContextManager["Batch"]):
             return 3
         return int(any(result.run is None or result.run.state != "scored" for result in self.results))
 
-    def _grader(self, task: str, split: str, data: str | None, seed: int | None) -> Grader:
-        key = (task, split, data, seed)
+    def _grader(
+        self, task: str, split: str, data: str | None, seed: int | None, limits: Mapping[str, Any] | None
+    ) -> Grader:
+        key = (task, split, data, seed, *sorted((limits or {}).items()))
         if key not in self._graders:
-            declared = load_task(task)
+            declared = load_task(task, limits)
             opened = open_split(declared, split, data=data, seed=seed)
             terms = FREE if self.frank else load_terms(task).for_split(opened.name, hidden=opened.hidden)
             for said in opened.notes:

@@ -90,7 +90,9 @@ class Call:
                 self._batches[kind] = self._ended.enter_context(
                     Batch(device=device, isolation=each.isolation)
                 )
-            grader = self._batches[kind].open(each.task, split=each.split, data=each.data, seed=each.seed)
+            grader = self._batches[kind].open(
+                each.task, split=each.split, data=each.data, seed=each.seed, limits=each.limits
+            )
             if self._resume and self._asked and (run := ended_before(each, grader)):
                 done[each.run] = Result(each.name, each.task, run)
         return done

@@ -26,6 +26,8 @@ sets.command("check")(data.check)
 sets.command("split")(data.split)
 sets.command("make")(data.make)
 
+homework = typer.Typer(help="A course: hand-ins, grades, gradebooks, feedback, copies.", no_args_is_help=True)
+
 for command in (board.tasks, make.new, make.train, grade.check, grade.grade, board.board):
     app.command()(command)
 app.command("show")(board.show)
@@ -33,6 +35,7 @@ app.command()(compare.compare)
 app.command()(compare.rerun)
 app.command()(grade.rescore)
 app.add_typer(sets, name="data")
+app.add_typer(homework, name="course")
 app.command()(grade.demo)
 app.command()(board.doctor)
 

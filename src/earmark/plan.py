@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from earmark.leaderboard.store import new_id
 from earmark.shelf import names
@@ -40,6 +41,10 @@ class Planned:
     device: str = "auto"
     """As asked for."""
     isolation: Isolation = "bubblewrap"
+    limits: dict[str, Any] = field(default_factory=dict)
+    """Over the task's and the course's, by the names of Limits."""
+    counted: bool = True
+    """Whether the quota of its board counts it."""
     rerun_of: str | None = None
     run: str = field(default_factory=new_id)
     """The id of its run."""
@@ -47,7 +52,8 @@ class Planned:
     @property
     def wanted(self) -> tuple[object, ...]:
         """What was asked for: two that are equal in it are the same request."""
-        return (self.folder, self.task, self.name, self.team, self.split, self.data, self.seed)
+        limits = tuple(sorted(self.limits.items()))
+        return (self.folder, self.task, self.name, self.team, self.split, self.data, self.seed, limits)
 
 
 class Plan:

@@ -7,10 +7,11 @@ import ast
 import importlib
 import importlib.util
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from earmark import course
 from earmark.errors import InstructorError, unknown_name
@@ -62,8 +63,8 @@ def load_file(path: Path, name: str) -> ModuleType:
     return module
 
 
-def load_task(name: str) -> "Task":
-    """The task that a file on the shelf declares, under the course's own limits."""
+def load_task(name: str, over: Mapping[str, Any] | None = None) -> "Task":
+    """The task that a file on the shelf declares, under the course's own limits, and `over` them an assignment's."""
     # Imported here since they take longer than a board, which asks only what a task is called.
     from earmark.rules import with_course_limits  # noqa: PLC0415
     from earmark.task import Task  # noqa: PLC0415
@@ -73,7 +74,7 @@ def load_task(name: str) -> "Task":
         raise InstructorError(f"tasks/{name}.py declares no TASK = Task(...): got {type(task).__name__}.")
     course_file = course.folder() / "course.yaml"
     limits = with_course_limits(task.limits, name, course_file=course_file, tasks=names("tasks"))
-    return replace(task, limits=limits)
+    return replace(task, limits=replace(limits, **over or {}))
 
 
 def load_terms(task: str) -> Terms:
