@@ -94,7 +94,7 @@ def forget_ended(store: Store, found: Sequence[Plan]) -> None:
 
 def content_of(each: Planned) -> tuple[str, str, str]:
     """The hash of its content and the team that it declares, or two empty texts and why it is refused."""
-    max_bytes = load_task(each.task).limits.folder_bytes
+    max_bytes = load_task(each.task, each.limits).limits.folder_bytes
     try:
         taken = take_in(Path(each.folder), course.submissions(), max_bytes=max_bytes)
     except SubmissionError as error:

@@ -81,7 +81,7 @@ class Victim:
 
     def open(self) -> None:
         """Open the hidden split and the store, as `earmark grade` does."""
-        self.grader = Batch()._grader("loudness", "", self.facts["data"], None)
+        self.grader = Batch().open("loudness", data=self.facts["data"])
 
     def hand_in(self, name: str, source: Path | str) -> Path:
         """A submission's folder with this program, a file or folder, and the facts beside it."""
