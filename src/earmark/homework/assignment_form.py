@@ -193,13 +193,15 @@ class AssignmentForm(Part):
         cls, said: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> PointsForm | None:
         """Names that are no baselines of the task, beside all else that may be wrong."""
-        mistakes: list[tuple[Keys, str]] = []
         scale = said.get("scale") if isinstance(said, dict) else None
         task = info.data.get("task")
         known = ["blank", "best", *baselines(task)] if task else []
-        for at in scale if isinstance(scale, dict) else ():
-            if task and isinstance(at, str) and at not in known:
-                mistakes.append((("scale", at), str(unknown_name(f"baseline of {task}", at, known))))
+        named = [at for at in scale if isinstance(at, str)] if isinstance(scale, dict) and task else []
+        mistakes: list[tuple[Keys, str]] = [
+            (("scale", at), str(unknown_name(f"baseline of {task}", at, known)))
+            for at in named
+            if at not in known
+        ]
         try:
             found: PointsForm | None = check(said)
         except ValidationError as error:
