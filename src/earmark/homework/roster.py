@@ -165,7 +165,7 @@ def _rows(file: Path, mistakes: Mistakes) -> Iterator[tuple[int, dict[str, str]]
                 yield line, {name: " ".join(cell.split()) for name, cell in found}
     except csv.Error as error:
         mistakes.add(start, f"this is no CSV: {error}")
-    if not header:
+    if not header and not mistakes:
         mistakes.add(1, "the file is empty")
 
 
@@ -189,9 +189,13 @@ def _headers(cells: Sequence[str], line: int, mistakes: Mistakes) -> list[str]:
 
 
 def _columns(rows: Sequence[tuple[int, Mapping[str, str]]], mistakes: Mistakes) -> dict[str, str]:
-    """Which column each thing stands in: the first of those it may that holds anything."""
+    """Which column each thing stands in: of those it may the first that holds anything, else the first."""
     filled = {name for _, cells in rows if not _is_no_student(cells) for name, cell in cells.items() if cell}
-    found = {what: next((name for name in names if name in filled), "") for what, names in COLUMNS.items()}
+    there = [*filled, *rows[0][1]]
+    found = {
+        what: min((name for name in names if name in there), key=lambda name: name not in filled, default="")
+        for what, names in COLUMNS.items()
+    }
     got = f"got {', '.join(rows[0][1])}"
     named = found["name"] or found["first"] or found["last"]
     if not found["id"]:
