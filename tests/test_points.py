@@ -151,6 +151,12 @@ def test_whoever_can_be_told_from_both_neighbours_goes_with_the_upper_one():
     assert shared(scores, replicates, "doubt") == [0.75, 0.75, 0.75]
 
 
+def test_equal_scores_are_worth_the_same_even_where_they_can_be_told_apart():
+    luck = np.random.default_rng(0).normal(size=1000)
+    replicates = [0.5 + 0.001 * luck, 0.6 + 0.001 * luck, 0.61 + 0.1 * luck**3]
+    assert shared([0.5, 0.5, 0.7], replicates, "doubt") == [0.7, 0.7, 0.7]
+
+
 def test_without_draws_to_compare_nobody_is_told_apart_and_nobody_is_no_trouble():
     assert shared([0.1, 0.9], [np.full(9, 0.1), np.full(9, 0.9)], "doubt") == [0.9, 0.9]
     assert shared([], [], "groups") == []

@@ -136,6 +136,11 @@ def test_all_mistakes_are_told_at_once_and_lines_count_breaks_within_cells(read)
     assert told[1:] == ["line 4: id '1' is that of line 2, too.", "line 5: 3 has no name."]
 
 
+def test_a_mark_of_byte_order_before_a_quoted_header(read):
+    students, _ = read('\ufeff"Student, name",ID\n"Lee, Ann",1\n')
+    assert students == {"1": Student(id="1", name="Lee, Ann")}
+
+
 def test_two_may_have_the_same_name(read):
     students, _ = read("id,name\n1,王偉\n2,王偉\n")
     assert len(students) == 2

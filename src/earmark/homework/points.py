@@ -73,9 +73,9 @@ def shared(scores: Sequence[float], replicates: Sequence[Floats], noise: Noise) 
 def _reach(replicates: Sequence[Floats], ordered: Floats) -> NDArray[np.intp]:
     """Of each of these rising scores, the place of the highest that it, or a lower one, can't be told from."""
     better = significantly_better(replicates)
-    tied = ~(better | better.T) | (ordered[:, None] == ordered)
+    tied = ~(better | better.T)
     places = np.arange(ordered.size)
     furthest = np.where(tied, places, -1).max(axis=1)
     reach = np.maximum.accumulate(furthest)
-    # Equal scores get the same.
+    # Equal scores get the same, even where they can be told apart.
     return np.asarray(reach[np.searchsorted(ordered, ordered, side="right") - 1])

@@ -191,9 +191,10 @@ def _headers(cells: Sequence[str], line: int, mistakes: Mistakes) -> list[str]:
 def _columns(rows: Sequence[tuple[int, Mapping[str, str]]], mistakes: Mistakes) -> dict[str, str]:
     """Which column each thing stands in: of those it may the first that holds anything, else the first."""
     filled = {name for _, cells in rows if not _is_no_student(cells) for name, cell in cells.items() if cell}
-    there = [*filled, *rows[0][1]]
     found = {
-        what: min((name for name in names if name in there), key=lambda name: name not in filled, default="")
+        what: min(
+            (name for name in names if name in rows[0][1]), key=lambda name: name not in filled, default=""
+        )
         for what, names in COLUMNS.items()
     }
     got = f"got {', '.join(rows[0][1])}"
