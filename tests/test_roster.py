@@ -88,6 +88,15 @@ def test_an_export_of_moodle(read):
     assert [(each.id, each.sis_id) for each in without.values()] == [("a@x.edu", ""), ("b@x.edu", "")]
 
 
+def test_whoever_is_in_several_groups_of_moodle_needs_a_file_of_teams(read):
+    text = MOODLE.replace('"Blue Notes"', '"Blue Notes, Lab 2"')
+    with pytest.raises(
+        InstructorError, match="U1 is in team 'Blue Notes' since line 2, and in team 'Lab 2', too"
+    ):
+        read(text)
+    assert read(text, "team,id\nBlue Notes,U1\nBlue Notes,U2\n")[1] == {"Blue Notes": ["U1", "U2"]}
+
+
 def test_an_export_of_gradescope_has_staff_in_it(read):
     students, _ = read(GRADESCOPE)
     assert students["U2"] == Student(id="U2", name="Bo Wang", email="b@x.edu")

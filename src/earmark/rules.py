@@ -56,6 +56,8 @@ def moment(said: Any, info: ValidationInfo) -> datetime:
     if not isinstance(said, datetime):
         got = f"{said} without a time" if isinstance(said, date) else repr(said)
         raise Misplaced(((), f"{expected}, got {got}"))
+    if not 2000 <= said.year < 2200:
+        raise Misplaced(((), f"{expected}, got the year {said.year}"))
     if said.tzinfo is not None:
         return said
     found = said.replace(tzinfo=zone)

@@ -74,8 +74,8 @@ def read_students(file: Path, mistakes: Mistakes) -> tuple[dict[str, Student], l
             mistakes.add(line, fault)
         if not faults:
             students[student.id] = student
-        if not faults and said.get("team"):
-            memberships.append(Membership(line, said["team"], student))
+        if not faults:
+            memberships += [Membership(line, team, student) for team in _teams(said, columns)]
     if not students and not mistakes:
         mistakes.add(1, "there is a header and no student")
     return students, memberships
@@ -220,6 +220,13 @@ def _student(said: Mapping[str, str]) -> Student:
     name = said.get("name") or " ".join(filter(None, (said.get("first"), said.get("last"))))
     own = {what: said.get(what, "") for what in ("id", "email", "login", "sis_id", "section")}
     return Student(name=name, **own)
+
+
+def _teams(said: Mapping[str, str], columns: Mapping[str, str]) -> list[str]:
+    """The teams that a row names: Moodle lists all groups of a student, of which one may be the team."""
+    team = said.get("team", "")
+    teams = team.split(",") if columns.get("team") == "groups" else [team]
+    return [each.strip() for each in teams if each.strip()]
 
 
 def _faults(said: Mapping[str, str], student: Student) -> Iterator[str]:
