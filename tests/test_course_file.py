@@ -125,6 +125,7 @@ MISTAKES = [
     ("release: 2026-12-01 23:59", 6, "is not before it is due"),
     ("release: 2026-11-01", 6, "release: 2026-12-01 23:59, got 2026-11-01 without a time"),
     ("data: rendered_scene", 6, "no folder 'rendered_scene'. Did you mean 'rendered_scenes'?"),
+    ("data: folder", 6, "There is no data set and no folder 'folder'"),
     ("data: recording", 6, "Did you mean 'recordings'?"),
     ("late: {1 dy: 20 %}", 6, "a time such as 36 h or 1 day was expected, got '1 dy'"),
     ("late: {1 day: 0.2}", 6, "a share such as 20 % was expected, at most 100 %, got 0.2"),
@@ -214,6 +215,14 @@ def test_all_mistakes_are_told_at_once_by_line_those_of_the_roster_too(load):
     ]  # fmt: skip
     assert "course.yaml has 4 mistakes" in said[0]
     assert said[-1].endswith("roster.csv: line 3: id '1' is that of line 2, too.")
+
+
+def test_with_a_roster_that_is_wrong_nobody_seems_to_be_missing_from_it(load):
+    text = one("task: audio_tagging\nparts: {essay: 1}", "teams: teams.csv")
+    with pytest.raises(InstructorError, match=r"roster.csv: line 2: 1 has no name\.$"):
+        load(text, roster__csv="id,name,team\n1,,reds\n2,Bo,Reds\n", teams__csv="team,id\nreds,1\n")
+    with pytest.raises(InstructorError, match=r"teams.csv: line 2: '4' is nobody on the roster"):
+        load(text, teams__csv="team,id\nreds,4\n")
 
 
 def test_an_assignment_that_earns_nothing_is_a_mistake(load):

@@ -157,7 +157,7 @@ class AssignmentForm(Part):
     def _is_there(cls, said: str, info: ValidationInfo) -> str:
         """The name of a data set, or a folder, from the course folder on."""
         folder: Path = info.context["folder"] if info.context else Path()
-        if said in names("datasets"):
+        if said in names("datasets") and said != "folder":  # that one reads folders
             return said
         if not (folder / said).is_dir():
             near = nearest(said, [*names("datasets"), *(path.name for path in folder.glob("*/"))])

@@ -62,16 +62,13 @@ def load_course(folder: Path | None = None) -> Course:
 def _people(file: Located, folder: Path) -> tuple[Mapping[str, Student], Mapping[str, Team]]:
     """The students and teams. Raises InstructorError with every mistake, those noted of the course file, too."""
     roster, groups = (_named_file(file, key, folder) for key in ("roster", "teams"))
-    if roster is None:
-        file.mistakes.raise_any()
-        raise InstructorError(f"{file.mistakes.file} names no roster, such as roster: roster.csv.")
-    listed = Mistakes(roster)
-    students, memberships = read_students(roster, listed)
+    listed = Mistakes(roster or folder)
+    students, memberships = read_students(roster, listed) if roster else ({}, [])
     grouped = listed
-    if groups is not None and not listed:  # else many would seem not to be there
+    if groups and roster and not listed:  # else many would seem not to be there
         grouped = Mistakes(groups)
         memberships = read_teams(groups, students, grouped)
-    teams = team_up(students, [] if groups and listed else memberships, grouped)
+    teams = team_up(students, [] if groups and grouped is listed else memberships, grouped)
     file.mistakes.raise_any(*dict.fromkeys((listed, grouped)))
     return students, teams
 
@@ -95,11 +92,8 @@ def _named_file(file: Located, key: str, folder: Path) -> Path | None:
 def _check_across(file: Located) -> None:
     """Note what is wrong between assignments, whether or not each of them is right by itself."""
     said = file.content.get("assignments")
-    entries = (
-        {name: each for name, each in said.items() if isinstance(each, dict)}
-        if isinstance(said, dict)
-        else {}
-    )
+    said = said if isinstance(said, dict) else {}
+    entries = {name: each for name, each in said.items() if isinstance(each, dict)}
     spelled: dict[str, Any] = {}
     for name in entries:
         first = spelled.setdefault(folded(str(name)), name)

@@ -36,7 +36,7 @@ COLUMNS = {
     "section": ("section", "sections"),
     "team": ("team", "teamname", "group", "groups"),
 }  # fmt: skip
-"""What a student has -> the headers it may stand under, as `_header` writes them, the first that holds anything."""
+"""What a student has -> the headers it may stand under, as `_headers` writes them, the first that holds anything."""
 STAFF = {"instructor", "ta", "reader", "teacher", "non-editing teacher", "manager", "observer", "designer"}
 """Roles of those on a roster who hand nothing in."""
 LONGEST = 100
@@ -74,7 +74,6 @@ def read_students(file: Path, mistakes: Mistakes) -> tuple[dict[str, Student], l
             mistakes.add(line, fault)
         if not faults:
             students[student.id] = student
-        if not faults:
             memberships += [Membership(line, team, student) for team in _teams(said, columns)]
     if not students and not mistakes:
         mistakes.add(1, "there is a header and no student")
@@ -86,9 +85,8 @@ def read_teams(file: Path, students: Mapping[str, Student], mistakes: Mistakes) 
     rows = list(_rows(file, mistakes))
     known: dict[str, list[Student]] = {}
     for student in students.values():
-        for name in {
-            folded(each) for each in (student.id, student.email, student.login, student.sis_id) if each
-        }:
+        own = (student.id, student.email, student.login, student.sis_id)
+        for name in {folded(each) for each in own if each}:
             known.setdefault(name, []).append(student)
     found = []
     header = list(rows[0][1]) if rows else []
@@ -144,7 +142,7 @@ def team_up(
 
 
 def _rows(file: Path, mistakes: Mistakes) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each row of a CSV that is not empty: its line, and its cells by header as `_header` writes it."""
+    """Each row of a CSV that is not empty: its line, and its cells by header as `_headers` writes it."""
     text = _text(file, mistakes)
     first = next(iter(text.splitlines()), "")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
