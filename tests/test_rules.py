@@ -60,6 +60,25 @@ def test_a_mistake_in_the_course_file_is_named(limits_with, text, said):
         limits_with(text)
 
 
+def test_sizes_times_and_counts_may_be_said_in_words(limits_with):
+    limits = limits_with(
+        "limits: {audio_tagging: {memory_bytes: 2 GiB, split_seconds: 10 min, parameters: 1.5 M, processes: 9}}"
+    )
+    assert (limits.memory_bytes, limits.split_seconds) == (2 << 30, 600)
+    assert (limits.parameters, limits.processes) == (1_500_000, 9)
+
+
+def test_every_mistake_is_told_with_its_line(limits_with):
+    text = "limit: {}\nlimits:\n  audio_tagging:\n    clip_seconds: -1\n    memory_bytes: 1 gig\n"
+    with pytest.raises(InstructorError) as caught:
+        limits_with(text)
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()[1:]] == [
+        "  line 1",
+        "  line 4",
+        "  line 5",
+    ]
+
+
 def test_without_a_course_file_a_task_is_as_it_is(tmp_path):
     limits = Limits(clip_seconds=3)
     assert with_course_limits(limits, "t", course_file=tmp_path / "course.yaml", tasks=["t"]) is limits
@@ -119,10 +138,11 @@ def test_without_a_zone_it_is_utc(terms_with):
         ("{public: 0.3, ladder: 1}", "ladder: Input should be a valid boolean, got 1"),
         ("{ladder: true}", "needs a public part, such as public: 0.3"),
         ("{ends: 2026-12-01}", "a day and a time were expected, .* got 2026-12-01 without a time"),
+        ("{ends: 0226-12-01 23:59}", "a day and a time were expected, .* got the year 226"),
         ("{ends: 23:59}", "a day and a time were expected, .* got 1439"),
         ("{ends: 2026-13-01 23:59}", "got '2026-13-01 23:59' .*month"),
         ("{ends: at midnight}", "got 'at midnight'"),
-        ("0.3", "boards of audio_tagging: lines like 'public: 0.3' were expected"),
+        ("0.3", "boards.audio_tagging: lines like 'public: 0.3' were expected"),
     ],
 )
 def test_a_mistake_in_the_terms_is_named(terms_with, board, said):
