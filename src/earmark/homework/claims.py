@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from earmark.boards import VALID
 from earmark.errors import InstructorError, OurFault
@@ -29,9 +28,6 @@ from earmark.plan import Planned
 from earmark.rerunning import SAME, check_can_rerun, held_against, prediction_interval, scores_so_far
 from earmark.shelf import load_task
 from earmark.splits import open_split
-
-TIMES = 3
-"""So often a submission runs on the validation split: by fewer runs the spread is hardly known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +54,17 @@ class SpotCheck:
     def flagged(self) -> bool:
         """Whether a person should look."""
         return self.rerun_agrees is False or self.claim_agrees is False
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A graded hand-in that was drawn."""
+
+    assignment: Assignment
+    hand_in: HandIn
+    run: RunRecord
+    out_of: int
+    """How many there were to draw from."""
 
 
 @dataclass
@@ -121,30 +128,26 @@ class Underway:
 
 
 def drawn(
-    course: Course, assignment: Assignment, store: Store, ledger: Ledger, *, count: int, seed: int
-) -> list[tuple[HandIn, RunRecord]]:
-    """That many of the hand-ins that were graded and scored, by chance; all where there are no more.
+    course: Course, assignments: Sequence[Assignment], store: Store, ledger: Ledger, *, count: int, seed: int
+) -> list[Drawn]:
+    """Of each assignment that many of the hand-ins that were scored, by chance; all where there are no more.
 
     The same seed draws the same of the same.
     """
-    hand_ins = sorted(counting_ones(course, assignment, ledger), key=lambda each: each.team)
-    runs = {run.id: run for run in store.runs(ids=[each.run for each in hand_ins], states=["scored"])}
-    graded = [(each, runs[each.run]) for each in hand_ins if each.run in runs]
-    chance = random.Random(f"{seed} {assignment.name}")  # noqa: S311 - to be repeated, not to be secret
-    return chance.sample(graded, min(count, len(graded)))
+    found = []
+    for assignment in assignments:
+        hand_ins = sorted(counting_ones(course, assignment, ledger), key=lambda each: each.team)
+        runs = {run.id: run for run in store.runs(ids=[each.run for each in hand_ins], states=["scored"])}
+        graded = [each for each in hand_ins if each.run in runs]
+        chance = random.Random(f"{seed} {assignment.name}")  # noqa: S311 - to be repeated, not to be secret
+        chosen = chance.sample(graded, min(count, len(graded)))
+        found += [Drawn(assignment, each, runs[each.run], len(graded)) for each in chosen]
+    return found
 
 
-def underway(
-    course: Course,
-    assignment: Assignment,
-    hand_in: HandIn,
-    run: RunRecord,
-    store: Store,
-    *,
-    times: int = TIMES,
-) -> Underway:
-    """The runs that a hand-in which was drawn needs; `times` of them on the validation split, where it claims one."""
-    found = Underway(hand_in, run)
+def begin(course: Course, each: Drawn, store: Store, *, times: int) -> Underway:
+    """The runs that a hand-in needs: one like its own, and `times` on the validation split if it claims a score."""
+    run, check = each.run, Underway(each.hand_in, each.run)
     as_it_ran: dict[str, Any] = {
         "device": run.device,
         "isolation": "landlock" if run.isolation.startswith("landlock") else "bubblewrap",
@@ -152,23 +155,22 @@ def underway(
     try:
         check_can_rerun(run)
     except InstructorError as error:
-        found.rerun_said = f"unchecked: {error}"
+        check.rerun_said = f"unchecked: {error}"
     else:
-        found.earlier = scores_so_far(run, store)
-        where = {"split": run.split, "data": run.data, "seed": run.seed}
-        found.again = of_hand_in(course, assignment, hand_in, rerun_of=run.id, **where, **as_it_ran)
-    if hand_in.claimed is None:
-        found.claim_said = "nothing was claimed"
-        return found
+        check.earlier = scores_so_far(run, store)
+        own = {"split": run.split, "data": run.data, "seed": run.seed, "rerun_of": run.id, **as_it_ran}
+        check.again = of_hand_in(course, each.assignment, each.hand_in, **own)
+    if each.hand_in.claimed is None:
+        check.claim_said = "nothing was claimed"
+        return check
     try:
-        open_split(load_task(assignment.task), VALID, data=data_of(course, assignment))
+        open_split(load_task(each.assignment.task), VALID, data=data_of(course, each.assignment))
     except InstructorError as error:
-        found.claim_said = f"unchecked: {error}"
+        check.claim_said = f"unchecked: {error}"
     else:
-        found.valid = [
-            of_hand_in(course, assignment, hand_in, split=VALID, **as_it_ran) for _ in range(times)
-        ]
-    return found
+        on_valid = {"split": VALID, **as_it_ran}
+        check.valid = [of_hand_in(course, each.assignment, each.hand_in, **on_valid) for _ in range(times)]
+    return check
 
 
 def judged(claimed: float, scores: Sequence[float]) -> tuple[bool, str]:
@@ -205,7 +207,7 @@ def keep(course: Course, assignment: Assignment, checks: Sequence[SpotCheck]) ->
 
 
 def _place(course: Course, assignment: Assignment) -> Path:
-    return course.folder / "checks" / f"{quote(assignment.name, safe='')}.json"
+    return course.folder / "checks" / f"{assignment.name}.json"
 
 
 def _exponent(number: float) -> int:

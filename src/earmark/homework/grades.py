@@ -11,7 +11,7 @@ from earmark.homework.course import Assignment, Course, Student, Team
 from earmark.homework.headlines import headlines
 from earmark.leaderboard import clock
 from earmark.leaderboard.hand_ins import HandIn, Ledger, counting
-from earmark.leaderboard.records import RunRecord
+from earmark.leaderboard.records import RunRecord, ScoreRecord
 from earmark.leaderboard.store import Store
 
 State = Literal["open", "missing", "refused", "waiting", "errored", "failed", "graded"]
@@ -31,6 +31,8 @@ class Grade:
     """The one that counts."""
     run: RunRecord | None = None
     """The run that graded it, with its scores in full."""
+    score: ScoreRecord | None = None
+    """The score that points are for: of the private part of the split where it has one, else of all of it."""
     headline: float | None = None
     """Points of the scale, before anything is taken off; None while they are not known."""
     parts: Mapping[str, float | None]
@@ -76,6 +78,7 @@ class _Standing:
     state: State
     hand_in: HandIn | None = None
     run: RunRecord | None = None
+    score: ScoreRecord | None = None
     headline: float | None = None
     notes: tuple[str, ...] = ()
 
@@ -114,20 +117,18 @@ def _standings(
     """How each team stands."""
     by_team = {name: [each for each in hand_ins if each.team == name] for name in course.teams}
     counted = {name: counting(own, assignment) for name, own in by_team.items()}
-    ids = [each.run for each in counted.values() if each and each.run]
+    ids = [each.run for each in counted.values() if each]
     runs = {run.id: run for run in store.runs(ids=ids)}
-    found = {
-        name: _standing(
-            own, counted[name], runs.get(each.run) if (each := counted[name]) else None, assignment
-        )
-        for name, own in by_team.items()
-    }
-    scored = {name: each.run for name, each in found.items() if each.state == "graded" and each.run}
+    found = {}
+    for name, hand_in in counted.items():
+        run = runs.get(hand_in.run) if hand_in else None
+        found[name] = _standing(by_team[name], hand_in, run, assignment)
+    scored = {name: own.run for name, own in found.items() if own.state == "graded" and own.run}
     for digest in dict.fromkeys(run.split_digest for run in scored.values()):
         same = {name: run for name, run in scored.items() if run.split_digest == digest}
-        for name, (earned, note) in headlines(assignment, same, store, digest).items():
-            notes = (*found[name].notes, *([note] if note else []))
-            found[name] = replace(found[name], headline=earned, notes=notes)
+        for name, each in headlines(assignment, same, store, digest).items():
+            notes = (*found[name].notes, *([each.note] if each.note else []))
+            found[name] = replace(found[name], score=each.score, headline=each.points, notes=notes)
     return found
 
 
@@ -172,6 +173,7 @@ def _grade(assignment: Assignment, student: Student, team: Team, own: _Standing,
         state=own.state,
         hand_in=own.hand_in,
         run=own.run,
+        score=own.score,
         headline=own.headline,
         parts=parts,
         penalty=penalty,

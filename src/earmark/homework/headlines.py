@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from earmark.homework.course import Assignment
 from earmark.homework.points import points, scale, shared
 from earmark.leaderboard import clock
-from earmark.leaderboard.records import Part, RunRecord, ScoreRecord
+from earmark.leaderboard.records import RunRecord, ScoreRecord
 from earmark.leaderboard.shown import view_of
 from earmark.leaderboard.store import Store
 from earmark.shelf import baselines, load_terms
@@ -17,9 +18,16 @@ OURS = ("blank", "best")
 """Anchors that are no baseline: the answer of a model that hears nothing, and the class's best."""
 
 
-def counting_score(run: RunRecord) -> ScoreRecord | None:
-    """The score that points are for: of the private part where the split has one, else of all of it."""
-    return run.score_of(_part(run))
+@dataclass(frozen=True)
+class Headline:
+    """A run's score and its points."""
+
+    score: ScoreRecord | None
+    """Of the private part where the split has one, else of all of it; None where it was not scored apart."""
+    points: float | None
+    """None while they are not known."""
+    note: str = ""
+    """What there is to say."""
 
 
 def anchor_runs(assignment: Assignment, store: Store, split_digest: str) -> dict[str, RunRecord]:
@@ -43,32 +51,31 @@ def _of_baseline(runs: Sequence[RunRecord], task: str, name: str) -> RunRecord |
     return next(fits, None)
 
 
-def _part(run: RunRecord) -> Part:
-    return view_of(load_terms(run.task), run, clock.now(), private=True).part
-
-
 def headlines(
     assignment: Assignment, runs: Mapping[str, RunRecord], store: Store, split_digest: str
-) -> dict[str, tuple[float | None, str]]:
-    """The points of the scale for scored runs on one split, by team, and what there is to say of them.
+) -> dict[str, Headline]:
+    """The points of the scale for scored runs on one split, by team.
 
-    None while they are not known: an anchor is not graded yet, or runs were scored by different scorers.
+    Not known while an anchor is not graded, or where scores are by different scorers.
     """
-    part = _part(next(iter(runs.values())))
+    first = next(iter(runs.values()))
+    part = view_of(load_terms(first.task), first, clock.now(), private=True).part
     scores = {name: score for name, run in runs.items() if (score := run.score_of(part))}
+    if not assignment.scale:
+        return {name: Headline(scores.get(name), 0.0) for name in runs}
     anchors = {
         name: score
         for name, run in anchor_runs(assignment, store, split_digest).items()
         if (score := run.score_of(part))
     }
     if said := _waits(assignment, runs, scores, anchors):
-        return dict.fromkeys(runs, (None, said))
+        return {name: Headline(scores.get(name), None, said) for name in runs}
     values = [score.value for score in scores.values()]
     known = {name: score.value for name, score in anchors.items()} | {"best": max(values)}
     resolved = scale(assignment.scale, known)
     effective = shared(values, [score.replicates for score in scores.values()], assignment.noise)
     return {
-        name: (points(counts_as, resolved), _doubt(score, counts_as))
+        name: Headline(score, points(counts_as, resolved), _doubt(score, counts_as))
         for (name, score), counts_as in zip(scores.items(), effective, strict=True)
     }
 
