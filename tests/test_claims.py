@@ -5,8 +5,7 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from test_course_grading import QUIET, SCALE, TEAMS, grade, unsealed
-from toy_course import Desk, assignment, course_of
+from toy_course import QUIET, SCALE, TEAMS, Desk, assignment, course_of, grade, unsealed
 from typer.testing import CliRunner
 
 from earmark.cli import app
@@ -25,6 +24,7 @@ from earmark.homework.claims import SpotCheck, begin, claims, drawn, judged, kee
         (0.671, [0.61, 0.62, 0.63], (False, "outside: claimed 0.671, reruns 0.610 to 0.630")),
         (0.5698, [0.61, 0.62, 0.63], (False, "outside: claimed 0.5698, reruns 0.610 to 0.630")),
         (61.0, [0.61] * 3, (False, "outside: claimed 61.0, reruns 0.610")),
+        (1e300, [0.61] * 3, (False, "outside: claimed 1e+300, reruns 0.610")),
         (0.0, [0.02], (True, "agrees")),
     ],
 )
@@ -73,11 +73,11 @@ def test_the_same_seed_draws_the_same_and_only_of_those_that_were_scored(own_cou
     assert teams(7) == teams(7)
     assert len({tuple(teams(seed)) for seed in range(10)}) > 5
     assert sorted(teams(7, 99)) == sorted(f"team {number}" for number in range(12))
-    # In 60 draws of 4 out of 12 each comes up about 20 times.
-    often = Counter(team for seed in range(60) for team in teams(seed))
+    # In 30 draws of 4 out of 12 each comes up about 10 times.
+    often = Counter(team for seed in range(30) for team in teams(seed))
     assert len(often) == 12
-    assert min(often.values()) > 8
-    assert max(often.values()) < 34
+    assert min(often.values()) > 2
+    assert max(often.values()) < 20
 
 
 @pytest.fixture

@@ -6,13 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import TOY_MODEL
-from toy_course import DUE, HOUR, Desk, assignment, course_of
+from toy_course import DUE, HOUR, QUIET, SCALE, TEAMS, Desk, assignment, course_of, grade, unsealed
 from typer.testing import CliRunner
 
 from earmark.calling import Call
@@ -24,8 +22,6 @@ from earmark.homework.grading import alone, asked_for, to_grade
 from earmark.plan import Plan
 from earmark.resuming import plans
 
-QUIET = TOY_MODEL.replace("> 0.5", "> 5")
-"""Right on every second clip."""
 SLOW = """
 import time
 import numpy as np
@@ -33,25 +29,11 @@ def predict(audio, sr, classes):
     time.sleep(0.1)
     return np.array([len(audio) % 3, 1], dtype=np.float32)
 """
-SCALE = (Anchor(at="blank", points=0), Anchor(at=1.0, points=80))
-TEAMS = {"reds": ["Ann", "Bo"], "blues": ["Cy"], "greens": ["Di"]}
 
 
 @pytest.fixture
 def desk(toy, own_course):
     return Desk()
-
-
-def unsealed(desk, course, **changes):
-    """What is to be graded, without the sandbox: it is not what is tested here."""
-    work = to_grade(course, list(course.assignments.values()), desk.store, desk.ledger)
-    return [replace(each, isolation="none", device="cpu", **changes) for each in work]
-
-
-def grade(work):
-    call = Call(work, jobs=1)
-    with call.stoppable() as results:
-        return list(results), call
 
 
 def runs_of(desk):
@@ -92,7 +74,8 @@ def test_a_grader_that_is_killed_goes_on_with_one_run_a_hand_in(desk, toy, own_c
     script = f"""if True:
         from pathlib import Path
         from conftest import Toy
-        from test_course_grading import *
+        from test_course_grading import toy_assignment
+        from toy_course import TEAMS, Desk, course_of, grade, unsealed
         toy = Toy(Path({str(toy.data)!r}), Path({str(toy.submissions)!r}))
         grade(unsealed(Desk(), course_of(TEAMS, toy_assignment(toy))))
     """
@@ -112,8 +95,17 @@ def test_a_grader_that_is_killed_goes_on_with_one_run_a_hand_in(desk, toy, own_c
     assert {each.team: each.run for each in left} == {team: noted[team] for team in ("blues", "greens")}
     grade(left)
     assert runs_of(desk) == dict.fromkeys(noted.items(), "scored")
+    with Call([], resume=True, jobs=1).stoppable() as results:
+        assert list(results) == []
+
+
+def test_where_nothing_is_to_be_graded_what_others_left_stays(desk, toy):
+    desk.hand_in("reds", toy.submit("reds"))
+    [left] = unsealed(desk, course_of(TEAMS, toy_assignment(toy)))
+    Plan.begin(plans(), [left]).let_go()
     grade([])
-    assert Plan.unfinished(plans()) == []
+    with Call([], resume=True, jobs=1).stoppable() as results:
+        assert [result.run.id for result in results] == [left.run]
 
 
 def test_a_fault_of_ours_costs_no_points_and_is_tried_again(desk, toy, monkeypatch):
@@ -132,7 +124,7 @@ def test_a_fault_of_ours_costs_no_points_and_is_tried_again(desk, toy, monkeypat
     asked = Grader._ask
     with monkeypatch.context() as patch:
         patch.setattr(real, full)
-        _, call = grade(unsealed(desk, course))
+        call = grade(unsealed(desk, course))
     assert (call.left, call.batch.exit_code) == (1, 3)
     ann = gradebook(course, desk.store, desk.ledger).of("ann", "hw1")
     assert (ann.state, ann.headline, ann.points) == ("errored", None, None)
@@ -252,3 +244,8 @@ def test_one_at_a_time_grades_a_course(toy, own_course, monkeypatch):
         pass
     with alone(course):
         pass
+
+
+def test_a_draw_needs_its_size(command):
+    with pytest.raises(InstructorError, match="--rerun and --seed go with --sample"):
+        command(course_of(TEAMS), "grade", "--rerun")

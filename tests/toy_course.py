@@ -5,16 +5,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from conftest import TOY_MODEL
 
 from earmark import course
+from earmark.calling import Call
 from earmark.homework.course import Anchor, Assignment, Course, LateStep, Student, Team
+from earmark.homework.grading import to_grade
 from earmark.leaderboard.hand_ins import Check, HandIn, Ledger
 from earmark.leaderboard.records import NewRun, ScoreRecord
 from earmark.leaderboard.store import Store, new_id
+from earmark.plan import Planned
 from earmark.submissions.intake import take_in
 
 DUE = datetime(2026, 10, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+QUIET = TOY_MODEL.replace("> 0.5", "> 5")
+"""Right on every second clip."""
+TEAMS = {"reds": ["Ann", "Bo"], "blues": ["Cy"], "greens": ["Di"]}
+SCALE = (Anchor(at="blank", points=0), Anchor(at=1.0, points=80))
 LATE = (LateStep(within=24 * HOUR, minus=0.2), LateStep(within=48 * HOUR, minus=0.4))
 
 
@@ -39,6 +47,20 @@ def course_of(teams, *assignments) -> Course:
         teams=made,
         assignments={each.name: each for each in assignments},
     )
+
+
+def unsealed(desk, course) -> list[Planned]:
+    """What of all assignments is to be graded, to be run without the sandbox, which takes longer."""
+    work = to_grade(course, list(course.assignments.values()), desk.store, desk.ledger)
+    return [replace(each, isolation="none", device="cpu") for each in work]
+
+
+def grade(work: list[Planned]) -> Call:
+    """The call that has graded this."""
+    call = Call(work, jobs=1)
+    with call.stoppable() as results:
+        list(results)
+    return call
 
 
 class Desk:

@@ -56,7 +56,8 @@ class Call:
         work = by_turns(self._work(found), team_of)
         done = self._opened(work)
         plan = Plan.begin(plans(), [each for each in work if each.run not in done])
-        forget_plans(work if self._asked else [each for old in found for each in old.planned], found)
+        all_left = self._resume and not self._asked
+        forget_plans([each for old in found for each in old.planned] if all_left else work, found)
         ended: set[str] = set()
         try:
             for result in done.values():
