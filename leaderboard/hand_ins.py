@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from sqlalchemy import insert, select, update
 
 from earmark.leaderboard.engine import open_engine
 from earmark.leaderboard.models import HAND_INS
+
+if TYPE_CHECKING:
+    from earmark.homework.course import Assignment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,17 @@ class HandIn:
     """Whether its team chose it to count, over later ones."""
     run: str = ""
     """The id of the run that graded it, from the moment on that this is planned."""
+
+
+def counting(hand_ins: Sequence[HandIn], assignment: "Assignment") -> HandIn | None:
+    """Of one team's hand-ins for an assignment the one that counts: the chosen one, else the newest accepted one.
+
+    One that came too late to earn anything counts only where there is no earlier one. None where none was accepted.
+    """
+    accepted = sorted((each for each in hand_ins if each.accepted), key=lambda each: each.received)
+    chosen = [each for each in accepted if each.chosen]
+    in_time = [each for each in accepted if each.received <= assignment.closes]
+    return next(iter((chosen or in_time or accepted)[-1:]), None)
 
 
 class Ledger:

@@ -6,13 +6,11 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from rich.markup import escape
-from rich.progress import Progress as Bars
-from rich.progress import TaskID
 
-from earmark.bars import progress_bar
+from earmark.bars import RunBars
 from earmark.batch import Batch
 from earmark.errors import SubmissionError
-from earmark.jobs import devices_of, grade_on, grade_planned
+from earmark.jobs import devices_of, grade_on, one_by_one
 from earmark.leaderboard.terms import entrant
 from earmark.order import by_turns
 from earmark.plan import Plan, Planned
@@ -58,7 +56,8 @@ class Call:
         work = by_turns(self._work(found), team_of)
         done = self._opened(work)
         plan = Plan.begin(plans(), [each for each in work if each.run not in done])
-        forget_plans(work if self._asked else [each for old in found for each in old.planned], found)
+        all_left = self._resume and not self._asked
+        forget_plans([each for old in found for each in old.planned] if all_left else work, found)
         ended: set[str] = set()
         try:
             for result in done.values():
@@ -101,37 +100,29 @@ class Call:
         """Grade on as many processes as there are devices; on one, in this one."""
         for kind, batch in self._batches.items():
             own = [each for each in work if (each.device, each.isolation) == kind]
-            devices = devices_of(kind[0], self._jobs)[: len(own)]
-            if len(devices) > 1:
-                yield from self._side_by_side(devices, own, batch)
-            else:
-                yield from ((each, grade_planned(batch, each)) for each in own)
+            yield from self._with_bars(devices_of(kind[0], self._jobs)[: len(own)], own, batch)
 
-    def _side_by_side(self, devices: list[str], work: list[Planned], batch: Batch) -> Iterator[Outcome]:
-        """Grade on several processes, with a bar for each submission that is being graded."""
-        shown: dict[str, TaskID] = {}
-        bars = progress_bar(batch.console)
+    def _with_bars(self, devices: list[str], work: list[Planned], batch: Batch) -> Iterator[Outcome]:
+        """Grade with a bar for each submission that is being graded, and one over all of them."""
+        bars = RunBars(batch.console, len(work))
 
         def told(each: Planned, done: int, all_: int) -> None:
-            if each.run not in shown:
-                shown[each.run] = bars.add_task(escape(f"{each.task}/{each.name}"))
-            bars.update(shown[each.run], completed=done, total=all_)
+            bars.told(each.run, escape(f"{each.task}/{each.name}"), done, all_)
 
+        several = len(devices) > 1
         try:
             bars.start()
-            for each, result in grade_on(devices, work, batch, told):
-                _hide(bars, shown.pop(each.run, None))
+            for each, result in (
+                grade_on(devices, work, batch, told) if several else one_by_one(work, batch, told)
+            ):
+                bars.ended(each.run)
                 bars.stop()  # what is printed meanwhile goes where it is meant to
                 yield each, result
                 bars.start()
         finally:
             bars.stop()
-            batch.store.sweep()
-
-
-def _hide(bars: Bars, shown: TaskID | None) -> None:
-    if shown is not None:
-        bars.remove_task(shown)
+            if several:
+                batch.store.sweep()
 
 
 def team_of(each: Planned) -> str:

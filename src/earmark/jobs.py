@@ -66,6 +66,12 @@ def grade_planned(batch: Batch, each: Planned, told: Told | None = None) -> Resu
     )
 
 
+def one_by_one(planned: Sequence[Planned], batch: Batch, told: Told) -> Iterator[tuple[Planned, Result]]:
+    """What came of each submission, graded in this process."""
+    for each in planned:
+        yield each, grade_planned(batch, each, told)
+
+
 def grade_on(
     devices: Sequence[str], planned: Sequence[Planned], batch: Batch, told: Told
 ) -> Iterator[tuple[Planned, Result]]:

@@ -101,7 +101,7 @@ class Plan:
         except FileNotFoundError:
             return None
         try:
-            _lock(descriptor, deadline)
+            lock(descriptor, deadline)
             planned = [Planned(**each) for each in json.loads(path.read_text(encoding="utf-8"))]
         except (BlockingIOError, FileNotFoundError):
             os.close(descriptor)
@@ -122,7 +122,7 @@ class Plan:
         os.close(self._descriptor)
 
 
-def _lock(descriptor: int, deadline: float) -> None:
+def lock(descriptor: int, deadline: float) -> None:
     """Lock a file; raises BlockingIOError where another has it until then."""
     while True:
         try:

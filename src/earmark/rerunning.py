@@ -66,7 +66,7 @@ def rerun(run: RunRecord, store: Store, *, device: str = "") -> Agreement:
     Raises InstructorError as check_can_rerun does, and OurFault where we fail.
     """
     check_can_rerun(run)
-    earlier = _scores_so_far(run, store)
+    earlier = scores_so_far(run, store)
     with Batch(
         device=device_named(device or run.device),
         isolation="landlock" if run.isolation.startswith("landlock") else "bubblewrap",
@@ -83,12 +83,18 @@ def rerun(run: RunRecord, store: Store, *, device: str = "") -> Agreement:
         )
     if result.run is None:
         raise OurFault(result.fault)
-    if (result.run.code_hash, result.run.weights_hash) != (run.code_hash, run.weights_hash):
-        raise OurFault(
-            f"{_kept(run)} no longer has the content of its name: run {result.run.id} ran other code."
-        )
-    kept = [course.predictions() / f"{each.id}.npz" for each in (run, result.run)]
-    return agreement(result.run, run, earlier, identical=result.run.state == "scored" and _identical(*kept))
+    return held_against(result.run, run, earlier)
+
+
+def held_against(again: RunRecord, run: RunRecord, earlier: Sequence[float]) -> Agreement:
+    """Whether a rerun agrees with `run`, and with all `earlier` scores of the submission, that of `run` included.
+
+    Raises OurFault where something else ran.
+    """
+    if (again.code_hash, again.weights_hash) != (run.code_hash, run.weights_hash):
+        raise OurFault(f"{_kept(run)} no longer has the content of its name: run {again.id} ran other code.")
+    kept = [course.predictions() / f"{each.id}.npz" for each in (run, again)]
+    return agreement(again, run, earlier, identical=again.state == "scored" and _identical(*kept))
 
 
 def agreement(again: RunRecord, run: RunRecord, earlier: Sequence[float], *, identical: bool) -> Agreement:
@@ -125,7 +131,7 @@ def _kept(run: RunRecord) -> Path:
     return course.submissions() / content_hash(run)
 
 
-def _scores_so_far(run: RunRecord, store: Store) -> list[float]:
+def scores_so_far(run: RunRecord, store: Store) -> list[float]:
     """All scores of the very same submission on the split by the same scorer."""
     assert run.score is not None
     return [

@@ -1,12 +1,18 @@
-"""What each student has earned for each assignment, and why."""
+"""What each student has earned for each assignment, and why; docs/grades.md has the rules."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
+from earmark.homework.by_hand import ByHand, given_by_hand
 from earmark.homework.course import Assignment, Course, Student, Team
-from earmark.leaderboard.hand_ins import HandIn
-from earmark.leaderboard.records import RunRecord
+from earmark.homework.headlines import headlines
+from earmark.leaderboard import clock
+from earmark.leaderboard.hand_ins import HandIn, Ledger, counting
+from earmark.leaderboard.records import RunRecord, ScoreRecord
+from earmark.leaderboard.store import Store
 
 State = Literal["open", "missing", "refused", "waiting", "errored", "failed", "graded"]
 """open: nothing was handed in, and it still can be. missing: nothing was, and it can't any more. refused: nothing that
@@ -25,6 +31,8 @@ class Grade:
     """The one that counts."""
     run: RunRecord | None = None
     """The run that graded it, with its scores in full."""
+    score: ScoreRecord | None = None
+    """The score that points are for: of the private part of the split where it has one, else of all of it."""
     headline: float | None = None
     """Points of the scale, before anything is taken off; None while they are not known."""
     parts: Mapping[str, float | None]
@@ -44,6 +52,8 @@ class Gradebook:
     course: Course
     grades: Mapping[tuple[str, str], Grade]
     """By id of the student and name of the assignment; there is one for each pair."""
+    strangers: Sequence[HandIn] = ()
+    """Hand-ins of teams that the course has not, or not any more: nobody gets points for them."""
 
     def of(self, student: str, assignment: str) -> Grade:
         return self.grades[student, assignment]
@@ -59,3 +69,114 @@ class Gradebook:
                 return None
             total += assignment.weight * points / assignment.out_of
         return total
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Standing:
+    """How a team stands for an assignment, before what a person gives is known."""
+
+    state: State
+    hand_in: HandIn | None = None
+    run: RunRecord | None = None
+    score: ScoreRecord | None = None
+    headline: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def gradebook(course: Course, store: Store, ledger: Ledger) -> Gradebook:
+    """Every student's grade for every assignment, as things stand now.
+
+    Raises InstructorError where a file of points that a person gave, or a scale, makes no sense.
+    """
+    grades: dict[tuple[str, str], Grade] = {}
+    hand_ins = ledger.hand_ins()
+    for assignment in course.assignments.values():
+        own = [each for each in hand_ins if each.assignment == assignment.name]
+        given = given_by_hand(course, assignment)
+        for name, standing in _standings(course, assignment, store, own).items():
+            for student in course.teams[name].members:
+                by_hand = given.get(student.id, ByHand(points={}))
+                grades[student.id, assignment.name] = _grade(
+                    assignment, student, course.teams[name], standing, by_hand
+                )
+    strangers = [each for each in hand_ins if each.team not in course.teams]
+    return Gradebook(course=course, grades=grades, strangers=strangers)
+
+
+def shown_points(value: float) -> str:
+    """Points as they are shown and exported: two decimals, halves away from zero.
+
+    They are kept as they are; nine decimals are more than a sum of floats gets wrong.
+    """
+    return str(Decimal(str(round(value, 9))).quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def _standings(
+    course: Course, assignment: Assignment, store: Store, hand_ins: Sequence[HandIn]
+) -> dict[str, _Standing]:
+    """How each team stands."""
+    by_team = {name: [each for each in hand_ins if each.team == name] for name in course.teams}
+    counted = {name: counting(own, assignment) for name, own in by_team.items()}
+    ids = [each.run for each in counted.values() if each]
+    runs = {run.id: run for run in store.runs(ids=ids)}
+    found = {}
+    for name, hand_in in counted.items():
+        run = runs.get(hand_in.run) if hand_in else None
+        found[name] = _standing(by_team[name], hand_in, run, assignment)
+    scored = {name: own.run for name, own in found.items() if own.state == "graded" and own.run}
+    for digest in dict.fromkeys(run.split_digest for run in scored.values()):
+        same = {name: run for name, run in scored.items() if run.split_digest == digest}
+        for name, each in headlines(assignment, same, store, digest).items():
+            notes = (*found[name].notes, *([each.note] if each.note else []))
+            found[name] = replace(found[name], score=each.score, headline=each.points, notes=notes)
+    return found
+
+
+def _standing(
+    hand_ins: Sequence[HandIn], counted: HandIn | None, run: RunRecord | None, assignment: Assignment
+) -> _Standing:
+    """How a team stands whose scores are not looked at yet."""
+    open_ = clock.now() <= assignment.closes
+    if not hand_ins:
+        return _Standing(state="open") if open_ else _Standing(state="missing", headline=0.0)
+    if counted is None:
+        failed = [check for check in hand_ins[-1].checks if check.verdict == "failed"]
+        notes = tuple(f"{check.name}: {check.said}" for check in failed)
+        return _Standing(state="refused", headline=None if open_ else 0.0, notes=notes)
+    notes = (_lateness(assignment, counted.received),) if counted.received > assignment.due else ()
+    if run is None or run.state in ("queued", "running"):
+        return _Standing(state="waiting", hand_in=counted, run=run, notes=notes)
+    if run.state == "scored":
+        return _Standing(state="graded", hand_in=counted, run=run, notes=notes)
+    notes += (f"{run.verdict}: {run.reason}" if run.verdict else run.reason,)
+    if run.state == "failed":
+        return _Standing(state="failed", hand_in=counted, run=run, headline=0.0, notes=notes)
+    return _Standing(state="errored", hand_in=counted, run=run, notes=notes)
+
+
+def _lateness(assignment: Assignment, received: datetime) -> str:
+    late = f"{(received - assignment.due).total_seconds() / 3600:.1f} h late"
+    return f"{late}: {assignment.penalty(received):.0%} of its points are taken off"
+
+
+def _grade(assignment: Assignment, student: Student, team: Team, own: _Standing, by_hand: ByHand) -> Grade:
+    """What it comes to: all points together, less the share for lateness."""
+    nothing = 0.0 if own.state == "missing" else None
+    parts = {part: by_hand.points.get(part, nothing) for part in assignment.parts}
+    penalty = assignment.penalty(own.hand_in.received) if own.hand_in else 0.0
+    known = [value for value in (own.headline, *parts.values()) if value is not None]
+    complete = len(known) == 1 + len(parts) or penalty >= 1
+    return Grade(
+        assignment=assignment,
+        student=student,
+        team=team,
+        state=own.state,
+        hand_in=own.hand_in,
+        run=own.run,
+        score=own.score,
+        headline=own.headline,
+        parts=parts,
+        penalty=penalty,
+        points=sum(known) * (1 - penalty) if complete else None,
+        notes=(*own.notes, *([by_hand.comment] if by_hand.comment else [])),
+    )
