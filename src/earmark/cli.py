@@ -8,11 +8,7 @@ import sys
 import typer
 
 from earmark import __version__
-<<<<<<< HEAD
-from earmark.commands import board, compare, course, data, grade, make
-=======
-from earmark.commands import board, compare, course_grading, data, grade, make
->>>>>>> grading
+from earmark.commands import board, compare, course, course_grading, data, grade, make
 from earmark.errors import EarmarkError, InstructorError, SubmissionError, in_words
 
 app = typer.Typer(
@@ -31,13 +27,10 @@ sets.command("split")(data.split)
 sets.command("make")(data.make)
 
 homework = typer.Typer(help="A course: hand-ins, grades, gradebooks, feedback, copies.", no_args_is_help=True)
-<<<<<<< HEAD
 homework.command("new")(course.new)
 homework.command("check")(course.check)
-=======
 homework.command("grade")(course_grading.grade)
 homework.command("grades")(course_grading.grades)
->>>>>>> grading
 
 for command in (board.tasks, make.new, make.train, grade.check, grade.grade, board.board):
     app.command()(command)
