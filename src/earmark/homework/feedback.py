@@ -19,6 +19,7 @@ from earmark.errors import unknown_name
 from earmark.homework.anonymous import blotting
 from earmark.homework.course import Assignment, Student
 from earmark.homework.embedding import Clips, embedded_clips
+from earmark.homework.floor import reference
 from earmark.homework.grades import Grade, Gradebook
 from earmark.homework.limits_used import Use, limits_of, uses
 from earmark.homework.page import Strip, render, strip
@@ -223,18 +224,6 @@ class Feedback:
             score = self._as_told(blank).score if blank else None
             self._blank[key] = score.value if score else None
         return self._blank[key]
-
-
-def reference(store: Store, run: RunRecord) -> RunRecord | None:
-    """The newest run of the answer that hears nothing, on the split of `run`."""
-    outlines = store.outlines(task=run.task, parts=())
-    fits = (
-        one
-        for one in outlines
-        if one.reference and one.split_digest == run.split_digest and one.state == "scored"
-    )
-    found = next(fits, None)
-    return store.run(found.id) if found else None
 
 
 def write_feedback(

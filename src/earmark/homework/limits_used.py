@@ -37,12 +37,13 @@ def uses(run: RunRecord, limits: Limits | None) -> list[Use]:
 
 
 def _uses(run: RunRecord, limits: Limits | None) -> Iterator[Use]:
-    known: list[tuple[str, float | None, float | None, Callable[[Any], str]]] = [
-        ("Time of all clips", run.seconds, limits and limits.split_seconds, duration),
-        ("Peak memory", run.peak_memory_bytes, limits and limits.memory_bytes, memory),
-        ("Peak GPU memory", run.peak_gpu_bytes, limits and limits.gpu_memory_bytes, memory),
-        ("Parameters", run.parameters, limits and limits.parameters, count),
+    known: list[tuple[str, float | None, str, Callable[[Any], str]]] = [
+        ("Time of all clips", run.seconds, "split_seconds", duration),
+        ("Peak memory", run.peak_memory_bytes, "memory_bytes", memory),
+        ("Peak GPU memory", run.peak_gpu_bytes, "gpu_memory_bytes", memory),
+        ("Parameters", run.parameters, "parameters", count),
     ]
-    for name, used, limit, written in known:
+    for name, used, field, written in known:
+        limit = getattr(limits, field, None)
         if used is not None:
             yield Use(name, written(used), *((written(limit), used / limit) if limit else ()))
