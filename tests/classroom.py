@@ -54,10 +54,16 @@ class Class:
     gradebook: Gradebook
     store: Store
     hand_ins: list[HandIn]
+    database: str
 
     @property
     def course(self) -> Course:
         return self.gradebook.course
+
+    def copied(self, folder: Path) -> "Class":
+        """For one test, which may change grades and hand-ins; the course lies in this folder."""
+        own = Gradebook(course=replace(self.course, folder=folder), grades=dict(self.gradebook.grades))
+        return Class(own, self.store, list(self.hand_ins), self.database)
 
 
 def student(number: int, name: str = "") -> Student:
@@ -181,7 +187,8 @@ VALUES = [0.82, 0.79, 0.71, 0.66, 0.6, 0.55, 0.41, None]
 
 def classroom(folder: Path, names: dict[int, str] | None = None) -> Class:
     """The class, of whose teams the last one's run failed; the second assignment is still open."""
-    store = Store(f"sqlite:///{folder}/runs.db")
+    database = f"sqlite:///{folder}/runs.db"
+    store = Store(database)
     made = course(folder, names)
     run(store, "blank", 0.1, seed=99, own="ff", reference=True)
     grades: dict[tuple[str, str], Grade] = {}
@@ -210,4 +217,4 @@ def classroom(folder: Path, names: dict[int, str] | None = None) -> Class:
                 **common,
             )
             grades[member.id, "tags"] = Grade(assignment=TAGS, state="open", **(common | {"parts": {}}))
-    return Class(Gradebook(course=made, grades=grades), store, hand_ins)
+    return Class(Gradebook(course=made, grades=grades), store, hand_ins, database)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from classroom import CLASSES, DUE, SECRET, Class, classroom
+from classroom import CLASSES, DUE, SECRET, Class, classroom, course
 from test_pages import HOSTILE, Tags
 
 from earmark.errors import InstructorError
@@ -30,10 +30,15 @@ class NoClips:
         return Examples(missing=f"{SECRET}missing")
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Class:
+    return classroom(tmp_path_factory.mktemp("class"))
+
+
 @pytest.fixture
-def made(tmp_path, monkeypatch) -> Class:
+def made(whole, tmp_path, monkeypatch) -> Class:
     monkeypatch.setattr(feedback, "Illustrator", NoClips)
-    return classroom(tmp_path)
+    return whole.copied(tmp_path)
 
 
 def ids(made: Class) -> list[str]:
@@ -210,9 +215,12 @@ def test_a_page_is_one_file_held_to_itself_by_its_policy(made, tmp_path):
         assert tag != "svg" or "aria-hidden" in attributes or attributes.get("aria-label")
 
 
-def test_hostile_names_are_text(tmp_path, monkeypatch):
-    monkeypatch.setattr(feedback, "Illustrator", NoClips)
-    made = classroom(tmp_path, {0: HOSTILE})
+def test_hostile_names_are_text(made, tmp_path):
+    first = ids(made)[0]
+    given, student = made.course, replace(made.course.students[first], name=HOSTILE)
+    made.gradebook = replace(
+        made.gradebook, course=replace(given, title=HOSTILE, students=given.students | {first: student})
+    )
     checks = (replace(made.hand_ins[1].checks[0], name=HOSTILE, said=HOSTILE),)
     change(made, 0, notes=[HOSTILE], hand_in=replace(made.hand_ins[1], source=HOSTILE, checks=checks))
     made.hand_ins[1] = replace(made.hand_ins[1], source=HOSTILE)
@@ -259,8 +267,8 @@ def test_what_a_team_has_in_common_is_done_once(made, tmp_path, monkeypatch):
 
 
 def test_names_of_others_are_blotted_out_of_free_text(tmp_path):
-    made = classroom(tmp_path, {0: "Ana Sol", 1: "Bo", 2: "Ana Solano", 3: "Marc-André"})
-    blot = blotting(made.course, next(iter(made.course.students.values())))
+    made = course(tmp_path, {0: "Ana Sol", 1: "Bo", 2: "Ana Solano", 3: "Marc-André"})
+    blot = blotting(made, next(iter(made.students.values())))
     assert blot("Ana Sol, ana solano; MARC-ANDRÉ. Bo") == f"Ana Sol, {BLOT}; {BLOT}. Bo"  # Bo may be a word
     assert blot(f"by {SECRET}team1 and {SECRET}05@example.org") == f"by {BLOT} and {BLOT}"
     assert blot(f"by {SECRET}team0") == f"by {SECRET}team0"  # their own
