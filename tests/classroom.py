@@ -153,7 +153,11 @@ def run(store: Store, name: str, value: float | None, *, seed: int, own: str, **
             replace(one, state="failed", verdict="crashed", message=f"{SECRET}heard", score=None)
             for one in told
         ]
-        end = {"state": "failed", "verdict": "crashed", "reason": f"all 30 clips failed: {SECRET}reason"}
+        end = {
+            "state": "failed",
+            "verdict": "crashed",
+            "reason": f"all 30 clips failed: ValueError: {SECRET}reason",
+        }
     store.finish(
         run_id,
         outcomes=[] if new.get("reference") else told,
@@ -202,6 +206,7 @@ def classroom(folder: Path, names: dict[int, str] | None = None) -> Class:
         hand_ins += [before, counts]
         scale = None if value is None else round(100 * value - 5, 1)
         penalty = 0.2 if number == 2 else 0.0
+        said = [] if value else [f"It crashed: all 30 clips failed: ValueError: {SECRET}reason"]
         state: State = "failed" if value is None else "graded"
         for member in team.members:
             common = {"student": member, "team": team, "parts": {"report": 15.0}}
@@ -213,7 +218,7 @@ def classroom(folder: Path, names: dict[int, str] | None = None) -> Class:
                 headline=scale or 0.0,
                 penalty=penalty,
                 points=((scale or 0.0) + 15) * (1 - penalty),
-                notes=[f"The report is clear.\nIts figures are as {SECRET}team{(number + 1) % 7}'s."],
+                notes=[*said, f"The report is clear.\nIts figures are as {SECRET}team{(number + 1) % 7}'s."],
                 **common,
             )
             grades[member.id, "tags"] = Grade(assignment=TAGS, state="open", **(common | {"parts": {}}))

@@ -14,7 +14,8 @@ from test_pages import HOSTILE, Tags
 from earmark.errors import InstructorError
 from earmark.homework import feedback
 from earmark.homework.anonymous import BLOT, blotting
-from earmark.homework.feedback import CAUSES, file_name, write_feedback
+from earmark.homework.causes import CAUSES, error_of
+from earmark.homework.feedback import file_name, write_feedback
 from earmark.leaderboard import clock
 from earmark.leaderboard.examples import Examples
 from earmark.submissions.errors import VERDICTS
@@ -107,6 +108,7 @@ def test_a_failure_has_its_likely_cause_and_only_what_was_said_before_any_clip(m
     text = page(made, 14, tmp_path)
     assert CAUSES["crashed"] in words(text)
     assert "30 of 30 clips failed (30 × crashed)." in words(text)
+    assert "It was ended by: ValueError ." in words(text)
     assert "heard clips of the hidden split" in words(text)
     assert set(CAUSES) == set(VERDICTS)
     grade = made.gradebook.of(ids(made)[14], "families")
@@ -116,6 +118,22 @@ def test_a_failure_has_its_likely_cause_and_only_what_was_said_before_any_clip(m
     made.store.finish(early, state="failed", verdict="crashed", reason=said)
     change(made, 14, run=made.store.run(early))
     assert "No module named &#39;mylib&#39; &lt;b&gt;" in page(made, 14, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (f"all 30 clips failed, for example: Traceback … ValueError: {SECRET}", "ValueError"),
+        (
+            "all 3 clips failed, for example: While predict.py was imported: ModuleNotFoundError: No module named 'x'",
+            "ModuleNotFoundError while predict.py was imported",
+        ),
+        (f"While predict.py was imported: {SECRET}", "An error while predict.py was imported"),
+        (f"{SECRET}Error Reed Flute", ""),
+    ],
+)
+def test_of_an_error_only_known_words_are_told(reason, told):
+    assert error_of(reason) == told
 
 
 def replace_new(record):

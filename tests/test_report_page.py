@@ -125,7 +125,7 @@ def test_what_needs_a_person_is_listed(made):
         "report: The report has 5 pages; at most 4 are asked for.",
     ) in found
     assert (f"{SECRET}team3", "near a limit", "Peak memory: 4.0 GiB of 4.0 GiB") in found
-    assert (f"{SECRET}s14", "crashed", f"all 30 clips failed: {SECRET}reason") in found
+    assert (f"{SECRET}s14", "crashed", f"all 30 clips failed: ValueError: {SECRET}reason") in found
     assert not any("of 30.0 min" in said and team != f"{SECRET}s14" for team, _, said in found)
 
 

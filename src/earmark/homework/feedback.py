@@ -17,6 +17,7 @@ from pathlib import Path
 from earmark import course as places
 from earmark.errors import unknown_name
 from earmark.homework.anonymous import blotting
+from earmark.homework.causes import CAUSES, error_of
 from earmark.homework.course import Assignment, Student
 from earmark.homework.embedding import Clips, embedded_clips
 from earmark.homework.floor import reference
@@ -46,21 +47,6 @@ STATES = {
     "graded": "It was run and scored.",
 }
 
-CAUSES = {
-    "time limit": "An answer took too long. Likely causes: a model that is too large for the machine it is graded on, "
-    "weights that are loaded in predict and not once at the top of predict.py, an endless loop.",
-    "memory limit": "It needed more memory than it may. Likely causes: all clips kept in a list, a batch that is too "
-    "large, gradients that are kept because torch.no_grad() is missing.",
-    "output limit": "It printed without end. Likely cause: a print in a loop over samples or frames.",
-    "crashed": "predict.py ended by an error. Likely causes: a file that was not handed in or is looked for at an "
-    "absolute path, a package that is not there, a clip shorter, longer or quieter than any that it was tried on.",
-    "wrong form": "An answer was not of the form that the task asks for. Likely causes: another dtype or shape, the "
-    "axes in another order, NaN or infinity from a division or a logarithm of zero.",
-    "too large": "The folder is larger than it may be. Likely cause: data, caches or checkpoints beside the weights.",
-    "refused": "It breaks a rule of the assignment.",
-}
-"""Of each verdict, the likely cause: what a run on the hidden split said itself may tell of its clips."""
-
 
 @dataclass(frozen=True)
 class Place:
@@ -87,11 +73,15 @@ class Section:
     hand_ins: Sequence[HandIn]
     """All of the team's, the newest first."""
     blot: Callable[[str], str]
+    notes: Sequence[str] = ()
+    """Those of the grade."""
     withheld: bool = False
     """Whether the part of the split that decides is kept back until the board ends: so are points."""
     run: RunRecord | None = None
     said: str = ""
-    """What a failed run said before it heard a clip."""
+    """What a failed run said before any clip was sent; else nothing of its own words."""
+    error: str = ""
+    """Which of Python's own errors ended it, and whether while it was imported."""
     failures: Sequence[tuple[str, int]] = ()
     """Verdicts on clips that failed, with their numbers."""
     remarks: Sequence[str] = ()
@@ -165,8 +155,9 @@ class Feedback:
         ]
         own = own or ([grade.hand_in] if grade.hand_in else [])
         if grade.run is None or grade.state not in ("graded", "failed"):
-            return Section(grade, own[::-1], blot)
+            return Section(grade, own[::-1], blot, [blot(note) for note in grade.notes])
         run, outcomes = self._as_told(grade.run), self.store.outcomes(grade.run.id)
+        notes = [blot(note.replace(run.reason, "…") if run.reason else note) for note in grade.notes]
         verdicts = Counter(
             one.verdict for one in released_outcomes(grade.run, outcomes) if one.state == "failed"
         )
@@ -174,9 +165,11 @@ class Feedback:
             grade,
             own[::-1],
             blot,
+            notes,
             withheld=withheld(grade.run),
             run=run,
             said="" if outcomes else run.reason,
+            error=error_of(run.reason) if outcomes else "",
             failures=verdicts.most_common(),
             remarks=run.notes[len(grade.run.notes) :],
             uses=uses(run, self._limits_of(grade.assignment)),
