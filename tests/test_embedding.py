@@ -1,16 +1,23 @@
 """Validation clips inside a page: sounds as data, charts as drawings that can do nothing else."""
 
 import base64
+import io
+import shutil
 from pathlib import Path
 
 import numpy as np
+import soundfile
+from test_illustrating import course
 from test_pages import HOSTILE, Tags
 
 from earmark.excerpts import write_sound
 from earmark.homework import embedding
-from earmark.homework.embedding import drawn
+from earmark.homework.embedding import drawn, embedded_clips
 from earmark.leaderboard import charts
 from earmark.leaderboard.examples import Example, Examples, Sound
+from earmark.worst_and_best import Illustrator
+
+__all__ = ["course"]
 
 
 def some_clips(folder: Path, count: int) -> list[Example]:
@@ -45,3 +52,21 @@ def test_a_chart_is_a_drawing_and_nothing_more():
             "aria-hidden",
         }
     assert "var(--accent)" in text
+
+
+def test_clips_are_of_the_validation_split_alone(course):
+    """The hidden clips are gone before: nothing of them is read. Theirs are tones above 1 kHz."""
+    tested = course.graded("test")
+    illustrator = Illustrator(course.store, course.predictions)
+    assert not embedded_clips(illustrator, tested)
+    course.graded("valid", hits=8)
+    shutil.rmtree(course.folder / "test")
+    found = embedded_clips(Illustrator(course.store, course.predictions), tested)
+    shown = (*found.worst, *found.best)
+    assert (len(found.worst), len(found.best), found.left_out) == (3, 3, 0)
+    assert all(clip.example.clip.startswith("valid-") for clip in shown)
+    sounds = [uri for clip in shown for name, uri in clip.files.items() if name.endswith(".ogg")]
+    assert len(sounds) == 6
+    for uri in sounds:
+        audio, _ = soundfile.read(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+        assert np.abs(np.fft.rfft(audio)).argmax() < 1000

@@ -43,7 +43,7 @@ STATES = {
     "refused": "What was handed in can't be graded: the checks below say why.",
     "waiting": "It was received, and is not graded yet.",
     "errored": "Grading it stopped by a fault that is not yours. It costs nothing, and will be done again.",
-    "failed": "It was run, and did not come to an end.",
+    "failed": "It was run, and failed.",
     "graded": "It was run and scored.",
 }
 
