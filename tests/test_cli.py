@@ -67,6 +67,7 @@ def test_the_commands_are_the_ones_promised():
     promised += ["compare", "rerun", "data get", "data list", "data check", "data split", "data make"]
     promised += ["course new", "course check"]
     promised += ["course grade", "course grades"]
+    promised += ["course feedback", "course report"]
     assert sorted(commands()) == sorted(promised)
 
 

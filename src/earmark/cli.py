@@ -8,7 +8,7 @@ import sys
 import typer
 
 from earmark import __version__
-from earmark.commands import board, compare, course, course_grading, data, grade, make
+from earmark.commands import board, compare, course, course_grading, data, feedback, grade, make
 from earmark.errors import EarmarkError, InstructorError, SubmissionError, in_words
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ homework.command("new")(course.new)
 homework.command("check")(course.check)
 homework.command("grade")(course_grading.grade)
 homework.command("grades")(course_grading.grades)
+homework.command("feedback")(feedback.feedback)
+homework.command("report")(feedback.report)
 
 for command in (board.tasks, make.new, make.train, grade.check, grade.grade, board.board):
     app.command()(command)
