@@ -42,22 +42,19 @@ def hand_in(
     received: datetime | None = None,
     ledger: Ledger,
     isolation: Isolation = "bubblewrap",
+    source: str = "",
     once: bool = False,
 ) -> HandIn:
     """Take in a folder, zip or tar, look at it, and write it down; what was written down.
 
     The moment is our clock's at the start of the call; `received` is that of a learning system from which hand-ins
-    are imported, and then no quota holds. `once`: what was handed in before, at that moment or, where none is
-    given, as the last of its team, is that hand-in and no new one.
+    are imported, and then no quota holds. `source`: what it is called, else as the path. `once`: what its team handed
+    in before, at that moment or, where none is given, last under that name, is that hand-in and no new one.
     Raises SubmissionError before the release, and OurFault where the ledger can't be written: the message says
     what is kept and where.
     """
     moment = clock.now() if received is None else received
-    if assignment.release is not None and moment < assignment.release:
-        opens = f"{assignment.release.astimezone(course.zone):%Y-%m-%d %H:%M %Z}"
-        raise SubmissionError(
-            "refused", f"{assignment.name} is released on {opens}; nothing can be handed in before."
-        )
+    _check_released(assignment, moment, course)
     if not path.is_dir() and not path.is_file():
         what = "is neither a file nor a folder" if path.exists() else "is not there"
         raise InstructorError(f"{path} {what}: a folder, zip or tar was expected.")
@@ -68,30 +65,28 @@ def hand_in(
         team=team.name,
         student=student,
         received=moment,
-        source=legible(path.resolve().name)[:MAX_NAME],
+        source=legible(source or path.resolve().name)[:MAX_NAME],
         archive_hash="" if path.is_dir() else _sha256(path),
         accepted=True,
     )
-    came = [_received(path, new), *_moment(new, course, assignment)]
+    came = (_received(path, new), *_moment(new, course, assignment))
     most = task.limits.folder_bytes
     try:
         submission = take_in(path, places.submissions(), max_bytes=most)
     except (SubmissionError, OurFault, OSError) as error:
-        refused = replace(new, accepted=False, checks=(*came, _not_taken(error)))
-        return _known(refused, received, ledger, once=once) or _refuse(refused, path, course, ledger, most)
-    taken = Check(
-        name="intake", verdict="ok", said=f"kept under its content, {content_hash(submission)[:12]}."
-    )
-    new = replace(new, submission_hash=content_hash(submission), claimed=submission.valid_score)
-    if known := _known(new, received, ledger, once=once):
+        new = replace(new, accepted=False, checks=(*came, _not_taken(error)))
+        known = once and _known(new, received, ledger)
+        return known or _refuse(new, path, course, ledger, most)
+    kept = content_hash(submission)
+    came += (Check(name="intake", verdict="ok", said=f"kept under its content, {kept}."),)
+    new = replace(new, submission_hash=kept, claimed=submission.valid_score)
+    if once and (known := _known(new, received, ledger)):
         return known
     quota = assignment.quota if received is None else None
-    if not _add(replace(new, checks=(*came, taken, UNFINISHED)), ledger, quota, course):
-        return _settled(
-            replace(new, accepted=False, checks=(*came, taken, _over(assignment, new, course))), ledger
-        )
+    if not _add(replace(new, checks=(*came, UNFINISHED)), ledger, quota, course):
+        return _settled(replace(new, accepted=False, checks=(*came, _over(assignment, new, course))), ledger)
     found = list(look_at(submission, task, course, assignment, team, isolation))
-    return _settled(replace(new, accepted=can_be_graded(found), checks=(*came, taken, *found)), ledger)
+    return _settled(replace(new, accepted=can_be_graded(found), checks=(*came, *found)), ledger)
 
 
 def counting(hand_ins: Sequence[HandIn], assignment: Assignment) -> HandIn | None:
@@ -103,6 +98,14 @@ def counting(hand_ins: Sequence[HandIn], assignment: Assignment) -> HandIn | Non
     in_time = [each for each in own if each.received <= assignment.closes]
     ranked = [each for each in own if each.chosen] or in_time or own
     return max(ranked, key=lambda each: (each.received, each.id), default=None)
+
+
+def _check_released(assignment: Assignment, moment: datetime, course: Course) -> None:
+    if assignment.release is not None and moment < assignment.release:
+        out = f"{assignment.release.astimezone(course.zone):%Y-%m-%d %H:%M %Z}"
+        raise SubmissionError(
+            "refused", f"{assignment.name} is released on {out}; nothing can be handed in before."
+        )
 
 
 def _sha256(path: Path) -> str:
@@ -141,12 +144,13 @@ def _over(assignment: Assignment, new: HandIn, course: Course) -> Check:
     return Check(name="quota", verdict="failed", said=said + "This one is kept, and does not count.")
 
 
-def _known(new: HandIn, received: datetime | None, ledger: Ledger, *, once: bool) -> HandIn | None:
+def _known(new: HandIn, received: datetime | None, ledger: Ledger) -> HandIn | None:
     """The hand-in that this one repeats."""
-    if not once:
-        return None
     before = ledger.hand_ins(assignment=new.assignment, team=new.team)
-    before = before[-1:] if received is None else [each for each in before if each.received == received]
+    if received is None:
+        before = [each for each in before if each.source == new.source][-1:]
+    else:
+        before = [each for each in before if each.received == received]
     return next((each for each in before if _content(each) == _content(new)), None)
 
 

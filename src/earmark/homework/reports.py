@@ -128,7 +128,7 @@ def _names(team: Team) -> Iterator[str]:
         yield member.name
         if "," in member.name:  # as rosters have it: Lovelace, Ada
             last, _, first = member.name.partition(",")
-            yield f"{first} {last}"
+            yield f"{first.strip()} {last.strip()}"
 
 
 def _folded(text: str) -> str:
