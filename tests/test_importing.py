@@ -200,7 +200,7 @@ def test_a_gradescope_export_has_its_own_moments_and_submitters(bring, ledger, t
         "submission_14": (None, False),
         "submission_15": ("106", False),
         "submission_16": ("106", False),
-        "../../etc": (None, False),
+        "../../etc": ("106", False),
         "submission_17": (None, False),
     }
     assert "several teams: '104', '105'" in found["submission_13"].said
@@ -283,19 +283,22 @@ def test_a_moodle_zip_in_folders_and_without(bring, tmp_path):
     }
 
 
-def test_members_of_one_team_who_both_hand_in_are_told_and_an_import_again_adds_nothing(
-    bring, ledger, course, tmp_path
+def test_members_of_one_team_are_told_apart_and_an_import_again_adds_nothing(
+    bring, ledger, tmp_path, monkeypatch
 ):
     drop = lay(tmp_path / "drop", {"alove/predict.py": PREDICT, "bmoog/predict.py": PREDICT + "# mine\n"})
     found = bring(drop)
-    assert "has another here" in found["bmoog"].said
+    assert "has another of the same time" in found["bmoog"].said
     assert [one.known for one in bring(drop).values()] == [True, True]
     assert len(ledger.hand_ins()) == 2
-    lay(drop, {"alove/predict.py": PREDICT + "# better\n"})
-    assert [one.known for one in bring(drop).values()] == [False, True]
-    lay(drop, {"alove/predict.py": PREDICT})  # the first one again, which is to count now
-    assert [one.known for one in bring(drop).values()] == [False, True]
-    assert [each.source for each in ledger.hand_ins()].count("alove") == 3
+    for days, code in enumerate((PREDICT + "# better\n", PREDICT), start=1):  # and back to the first one
+        monkeypatch.setattr(clock, "now", lambda days=days: NOW + timedelta(days=days))
+        lay(drop, {"alove/predict.py": code})
+        assert [one.known for one in bring(drop).values()] == [False, True]
+    first, *_, last = [each for each in ledger.hand_ins() if each.source == "alove"]
+    assert first.submission_hash == last.submission_hash
+    lay(drop, {"alove/predict.py": PREDICT + "# newest\n"})
+    assert "of the same time" in bring(drop, received=last.received)["alove"].said
 
 
 def test_one_bad_name_in_an_export_costs_the_others_nothing_and_is_told(bring, tmp_path):

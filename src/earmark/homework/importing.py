@@ -68,8 +68,8 @@ def import_hand_ins(
             one = _imported(entry, course, gathered, partial(give, received=entry.received or received))
             known = one.hand_in is not None and one.hand_in.id in before
             said = [one.said, *(["It was handed in before."] if known else [])]
-            if one.team in teams:
-                said.append("Its team has another here: earmark course choose says which counts.")
+            if one.team in teams or _at_once(one, ledger):
+                said.append("Its team has another of the same time: earmark course choose says which counts.")
             teams |= {one.team} if one.hand_in else set()
             yield replace(one, known=known, said=" ".join(filter(None, said)))
         for place, why in left_out.items():
@@ -91,6 +91,15 @@ def _imported(
     except EarmarkError as error:
         return Imported(found=entry.found, team=team, said=str(error))
     return Imported(found=entry.found, team=team, hand_in=given, said=" ".join([*said, entry.remark]))
+
+
+def _at_once(one: Imported, ledger: Ledger) -> bool:
+    """Whether its team has another hand-in of the very same moment, so that nothing says which is the newer."""
+    given = one.hand_in
+    if given is None:
+        return False
+    others = ledger.hand_ins(assignment=given.assignment, team=given.team)
+    return any(each.received == given.received and each.id != given.id and each.accepted for each in others)
 
 
 def without(course: Course, assignment: Assignment, ledger: Ledger) -> list[Team]:
