@@ -42,12 +42,17 @@ def look(name: str, at: Callable[[], Found]) -> Check:
     try:
         verdict, said = at()
     except SubmissionError as error:
-        verdict, said = "failed", f"{error.verdict}: {error}"
+        verdict, said = _verdict([error.verdict]), f"{error.verdict}: {error}"
     except Exception as error:  # noqa: BLE001 - whatever it is, it costs the student nothing
         # What the course's own files are called and hold is not for a receipt.
         fault = str(error) if isinstance(error, OurFault) else type(error).__name__
         verdict, said = "warning", f"not tried, by no fault of yours: {fault}"
     return Check(name=name, verdict=verdict, said=shortened(legible(said)))
+
+
+def _verdict(verdicts: Sequence[str | None]) -> Literal["warning", "failed"]:
+    """What failing so comes to: time alone is for the grading to judge, since everybody hands in at once."""
+    return "warning" if set(verdicts) == {"time limit"} else "failed"
 
 
 def look_at(
@@ -180,7 +185,7 @@ def _form(submission: Submission, task: Task, assignment: Assignment, isolation:
     if not failed:
         return "ok", f"{len(inputs)} of {len(inputs)} validation clips were answered in the right form."
     said = f"{len(failed)} of {len(inputs)} validation clips failed: {failed[0].verdict}: {failed[0].message}"
-    return ("failed" if len(failed) == len(inputs) else "warning"), said
+    return (_verdict([reply.verdict for reply in failed]) if len(failed) == len(inputs) else "warning"), said
 
 
 def handed_out(task: Task, assignment: Assignment) -> Split | None:
