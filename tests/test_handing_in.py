@@ -13,12 +13,10 @@ import pytest
 from earmark import course as places
 from earmark.errors import InstructorError, OurFault, SubmissionError
 from earmark.homework import handing_in
-from earmark.homework.checks import look
 from earmark.homework.course import Assignment, Course, LateStep, Student, Team
 from earmark.homework.handing_in import counting, hand_in, safe_name
 from earmark.leaderboard import clock
 from earmark.leaderboard.hand_ins import HandIn, Ledger
-from earmark.submissions import parameters
 from earmark.submissions.folder import open_submission
 from earmark.submissions.kept import content_hash
 
@@ -137,62 +135,10 @@ def test_a_model_that_answers_nothing_is_not_accepted(give, toy, valid, assignme
     assert words in said(given, "form")
 
 
-def test_clips_that_nobody_handed_out_are_not_tried(give, toy, assignment):
-    given = give(whole(toy), replace(assignment, data=str(toy.data)))
-    assert given.accepted
-    assert verdicts(given)["form"] == "warning"
-    assert "not tried" in said(given, "form")
-
-
 @pytest.fixture
 def unrun(monkeypatch):
     """No check runs the submission's code."""
     monkeypatch.setattr("earmark.homework.checks._form", lambda *_: ("ok", "not of this test"))
-
-
-@pytest.mark.parametrize(
-    ("declared", "rules", "check", "verdict", "words"),
-    [
-        ("task: note_classification\n", {}, "declaration", "failed", "another assignment's"),
-        ("team: team  7\nauthors: [MOOG]\n", {}, "declaration", "warning", "MOOG"),
-        ("team: Team Seven\n", {}, "declaration", "warning", "the roster has you as Team 7"),
-        ("team: \"=CMD|' /c calc'!a0\"\n", {}, "declaration", "failed", "another team"),
-        (None, {}, "declaration", "warning", "no submission.yaml"),
-        (None, {"limits": {"pretrained": False}}, "origin", "failed", "from_scratch"),
-        ("pretrained: [VGGish]\n", {"limits": {"pretrained": False}}, "origin", "failed", "VGGish"),
-        ("pretrained: [vggish]\n", {"pretrained": ("VGGish",)}, "origin", "ok", "vggish"),
-        ("pretrained: [CLAP]\n", {"pretrained": ("VGGish",)}, "origin", "failed", "allowed: VGGish"),
-        ("external_data: [FSD50K]\n", {"external_data": ()}, "origin", "failed", "allowed: none"),
-        ("external_data: [FSD50K]\n", {}, "origin", "ok", "FSD50K"),
-        ("from_scratch: true\npretrained: [x]\n", {}, "origin", "warning", "names pretrained"),
-    ],
-)
-def test_what_is_declared_is_held_against_the_rules(
-    give, toy, unrun, assignment, declared, rules, check, verdict, words
-):
-    given = give(whole(toy, submission__yaml=declared), replace(assignment, **rules))
-    assert (verdicts(given)[check], given.accepted) == (verdict, verdict != "failed")
-    assert words in said(given, check)
-    assert "Eve" not in str(given.checks)  # the roster is nobody's to read
-
-
-def test_too_many_parameters_are_not_accepted(give, toy, unrun, assignment):
-    folder = whole(toy)
-    (folder / "weights.pkl").write_bytes(bytes(4000))
-    assert give(folder, replace(assignment, limits={"parameters": 999})).accepted is False
-    given = give(folder, replace(assignment, limits={"parameters": 2000}))
-    assert given.accepted
-    assert said(given, "parameters") == "1,000 of at most 2,000."
-
-
-def test_a_file_that_is_missing_or_empty_is_said_and_costs_no_grade(give, toy, unrun, assignment):
-    wanted = replace(
-        assignment, requires=("README.md|README", "requirements.txt|environment.yml", "notes.md")
-    )
-    given = give(whole(toy, README__md=None, readme="hi", notes__md=""), wanted)
-    assert verdicts(given)["files"] == "failed"
-    assert said(given, "files") == "missing: requirements.txt or environment.yml; empty: notes.md."
-    assert given.accepted
 
 
 def test_a_fault_of_ours_in_a_check_costs_nothing(give, toy, valid, assignment, monkeypatch):
@@ -349,23 +295,3 @@ def test_the_chosen_one_counts_else_the_newest_in_time_else_the_newest(assignmen
     assert counting([came(0), came(-2), came(1), came(-1, accepted=False)], assignment) == came(0)
     assert counting([came(2), came(1)], assignment) == came(2)
     assert counting([came(-3, chosen=True), came(-1)], assignment) == came(-3, chosen=True)
-
-
-def test_parameters_that_can_not_be_counted_are_no_fault_of_the_student(
-    give, toy, unrun, assignment, monkeypatch
-):
-    def broken(*_args, **_options):
-        raise OurFault("no sandbox here")
-
-    monkeypatch.setattr(parameters, "Session", broken)
-    folder = whole(toy)
-    (folder / "w.npy").write_bytes(b"x")
-    given = give(folder, replace(assignment, limits={"parameters": 5}))
-    assert (given.accepted, verdicts(given)["parameters"]) == (True, "warning")
-
-
-def test_time_that_runs_out_while_everybody_hands_in_refuses_nothing():
-    def late() -> tuple[str, str]:
-        raise SubmissionError("time limit", "no answer within 60 s")
-
-    assert look("form", late).verdict == "warning"

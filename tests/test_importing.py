@@ -1,32 +1,20 @@
 """Imports: exports of each learning system, whose everything in them is, and that nothing is passed over or doubled."""
 
-import io
-import zipfile
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
+from handed import STUDENTS, TAIPEI, course_of, lay, packed, zipped
 
 from earmark import course as places
 from earmark.errors import InstructorError
-from earmark.homework.course import Assignment, Course, ReportRule, Student, Team
+from earmark.homework.course import Assignment, ReportRule
 from earmark.homework.importing import import_hand_ins, without
-from earmark.homework.whose import whose
 from earmark.leaderboard import clock
 from earmark.leaderboard.hand_ins import Ledger
 
-TAIPEI = ZoneInfo("Asia/Taipei")
 DUE = datetime(2026, 10, 1, 23, 59, tzinfo=TAIPEI)
 NOW = DUE + timedelta(days=3)
 PREDICT = "def predict(audio, sr, classes):\n    return {}\n"
-STUDENTS = (
-    Student(id="101", name="Ada Lovelace", email="ada@uni.edu", login="alove"),
-    Student(id="102", name="Moog, Robert", email="bob@uni.edu", login="bmoog"),
-    Student(id="103", name="O'Brien, Zoë", email="zoe@uni.edu", login="zobrien"),
-    Student(id="104", name="王小明", email="xm@uni.edu", login="xm104"),
-    Student(id="105", name="Jean-Luc Picard", email="jlp@uni.edu", login="jlp"),
-    Student(id="106", name="Luc Picard", email="lp@uni.edu", login="lp"),
-)
 ASSIGNMENT = Assignment(name="hw1", title="", task="loudness", due=DUE, report=ReportRule())
 
 
@@ -39,17 +27,7 @@ def stands(monkeypatch):
 
 @pytest.fixture
 def course(toy, own_course):
-    by_id = {student.id: student for student in STUDENTS}
-    teams = [Team(name="Team 7", members=(by_id["101"], by_id["102"]))]
-    teams += [Team(name=student.id, members=(student,)) for student in STUDENTS[2:]]
-    return Course(
-        folder=own_course,
-        title="",
-        zone=TAIPEI,
-        students=by_id,
-        teams={team.name: team for team in teams},
-        assignments={"hw1": ASSIGNMENT},
-    )
+    return course_of(own_course, ASSIGNMENT)
 
 
 @pytest.fixture
@@ -69,32 +47,6 @@ def bring(course, ledger):
         return {one.found: one for one in found}
 
     return importing
-
-
-def packed(**files: str) -> bytes:
-    """A zip of files, dots in whose names are written __."""
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name.replace("__", "."), text)
-    return whole.getvalue()
-
-
-def lay(folder, files):
-    """Write files into a folder."""
-    for name, content in files.items():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return folder
-
-
-def zipped(path, files):
-    """Write a zip with these files as they are named."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return path
 
 
 def whose_is(found):
@@ -340,17 +292,3 @@ def test_a_class_may_hand_in_more_than_one_may_and_not_without_end(bring, course
     export = zipped(tmp_path / "more.zip", {name: bytes(1100) for name in names})
     with pytest.raises(InstructorError, match="unpacks to more than"):
         bring(export)
-
-
-def test_whose_a_name_is(course):
-    def owner(name):
-        team, student = whose(name, course)
-        return team.name, student and student.id
-
-    assert owner("TEAM 7") == ("Team 7", None)
-    assert owner("Lovelace, Ada") == owner("lovelaceada") == owner("ＡＤＡ lovelace") == ("Team 7", "101")
-    assert owner("Zoë O’Brien") == owner("obrienzoë") == ("103", "103")
-    assert owner("luc picard") == ("106", "106")
-    for nobody, words in (("Ada Lovelas", "Did you mean 'Ada Lovelace'"), ("", "no team"), ("--", "no team")):
-        with pytest.raises(InstructorError, match=words):
-            whose(nobody, course)

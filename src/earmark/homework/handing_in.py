@@ -55,20 +55,11 @@ def hand_in(
     """
     moment = clock.now() if received is None else received
     _check_released(assignment, moment, course)
-    if not path.is_dir() and not path.is_file():
-        what = "is neither a file nor a folder" if path.exists() else "is not there"
-        raise InstructorError(f"{path} {what}: a folder, zip or tar was expected.")
     task = load_task(assignment.task, assignment.limits)
-    new = HandIn(
-        id=new_id(),
-        assignment=assignment.name,
-        team=team.name,
-        student=student,
-        received=moment,
-        source=legible(source or path.resolve().name)[:MAX_NAME],
-        archive_hash="" if path.is_dir() else _sha256(path),
+    new = _new(path, HandIn(
+        id=new_id(), assignment=assignment.name, team=team.name, student=student, received=moment, source=source,
         accepted=True,
-    )
+    ))  # fmt: skip
     came = (_received(path, new), *_moment(new, course, assignment))
     most = task.limits.folder_bytes
     try:
@@ -98,6 +89,15 @@ def counting(hand_ins: Sequence[HandIn], assignment: Assignment) -> HandIn | Non
     in_time = [each for each in own if each.received <= assignment.closes]
     ranked = [each for each in own if each.chosen] or in_time or own
     return max(ranked, key=lambda each: (each.received, each.id), default=None)
+
+
+def _new(path: Path, blank: HandIn) -> HandIn:
+    """A hand-in with what its file is called and holds. Raises InstructorError where there is no file or folder."""
+    if not path.is_dir() and not path.is_file():
+        what = "is neither a file nor a folder" if path.exists() else "is not there"
+        raise InstructorError(f"{path} {what}: a folder, zip or tar was expected.")
+    source = legible(blank.source or path.resolve().name)[:MAX_NAME]
+    return replace(blank, source=source, archive_hash="" if path.is_dir() else _sha256(path))
 
 
 def _check_released(assignment: Assignment, moment: datetime, course: Course) -> None:
