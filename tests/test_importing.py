@@ -133,6 +133,10 @@ submission_16:
   :submitters:
   - {":sid": "106"}
   :created_at: 2026-10-01 12:00:00 Z
+submission_18:
+  :submitters:
+  - {":sid": "106"}
+  :created_at: 2026-10-01 12:00:00
 ../../etc:
   :submitters:
   - {":sid": "106"}
@@ -142,7 +146,7 @@ submission_16:
 
 def test_a_gradescope_export_has_its_own_moments_and_submitters(bring, ledger, tmp_path):
     files = {"assignment_9_export/submission_metadata.yml": GRADESCOPE}
-    files |= {f"assignment_9_export/submission_{n}/predict.py": PREDICT for n in (11, 12, 13, 14, 15, 17)}
+    files |= {f"assignment_9_export/submission_{n}/predict.py": PREDICT for n in (11, 12, 13, 14, 15, 17, 18)}
     export = zipped(tmp_path / "export.zip", files)
     found = bring(export)
     assert whose_is(found) == {
@@ -152,6 +156,7 @@ def test_a_gradescope_export_has_its_own_moments_and_submitters(bring, ledger, t
         "submission_14": (None, False),
         "submission_15": ("106", False),
         "submission_16": ("106", False),
+        "submission_18": ("106", False),  # in whose zone?
         "../../etc": ("106", False),
         "submission_17": (None, False),
     }

@@ -74,10 +74,12 @@ def hand_in(
     if once and (known := _known(new, received, ledger)):
         return known
     quota = assignment.quota if received is None else None
-    if not _add(replace(new, checks=(*came, UNFINISHED)), ledger, quota, course):
-        return _settled(replace(new, accepted=False, checks=(*came, _over(assignment, new, course))), ledger)
+    noted = replace(new, checks=(*came, UNFINISHED))
+    if not _add(noted, ledger, quota, course):
+        noted = replace(noted, accepted=False)
+        return _settled(replace(noted, checks=(*came, _over(assignment, new, course))), noted, ledger)
     found = list(look_at(submission, task, course, assignment, team, isolation))
-    return _settled(replace(new, accepted=can_be_graded(found), checks=(*came, *found)), ledger)
+    return _settled(replace(new, accepted=can_be_graded(found), checks=(*came, *found)), noted, ledger)
 
 
 def counting(hand_ins: Sequence[HandIn], assignment: Assignment) -> HandIn | None:
@@ -172,13 +174,12 @@ def _add(new: HandIn, ledger: Ledger, quota: int | None, course: Course) -> bool
         ) from error
 
 
-def _settled(new: HandIn, ledger: Ledger) -> HandIn:
-    """Write down what the checks found; where that fails, it stays received, with checks that are not finished."""
+def _settled(new: HandIn, noted: HandIn, ledger: Ledger) -> HandIn:
+    """Write down what the checks found; where that fails it stays as it is noted, with checks that are not finished."""
     try:
         ledger.settle(new)
     except Exception:  # noqa: BLE001 - it is written down already as received
-        done = [check for check in new.checks if check.verdict == "ok"]
-        return replace(new, accepted=True, checks=(*done, UNFINISHED))
+        return noted
     return new
 
 
