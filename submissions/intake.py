@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,11 +77,11 @@ def unpack(archive: Path, to: Path, *, max_bytes: int) -> Path:
     """
     to.mkdir()
     try:
-        contents = _Contents(max_bytes)
+        contents = Contents(max_bytes)
         for member in members(archive, max_bytes=max_bytes):
             parts = contents.add(member)
-            if not any(part in LITTER or part.startswith("._") for part in parts):
-                _write(member, to.joinpath(*parts))
+            if not is_litter(parts):
+                write(member, to.joinpath(*parts))
         return _top(to)
     except BaseException:
         shutil.rmtree(to)
@@ -110,6 +110,11 @@ def members(archive: Path, *, max_bytes: int) -> Iterator[Member]:
             raise refused(f"it looks like {_looks(start)}; {EXPECTED}.") from None
 
 
+def is_litter(parts: Sequence[str]) -> bool:
+    """Whether programs left this unasked, by the parts of its path."""
+    return any(part in LITTER or part.startswith("._") for part in parts)
+
+
 def _looks(start: bytes) -> str:
     """What a file that begins so looks like, in words."""
     text = start.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
@@ -121,7 +126,7 @@ def _looks(start: bytes) -> str:
     return next(known, "no archive that we know" if b"\0" in start else "a text file")
 
 
-class _Contents:
+class Contents:
     """What an archive has held so far: not too much, and no two names that are one file on some system."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -214,7 +219,7 @@ def _name_fault(name: str) -> str | None:
     return next((words for words, is_so in faults.items() if is_so), None)
 
 
-def _write(member: Member, place: Path) -> None:
+def write(member: Member, place: Path) -> None:
     """Write a member in its place; nothing of its owner, mode or time is taken over."""
     try:
         if member.kind == "folder":

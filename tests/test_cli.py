@@ -68,6 +68,7 @@ def test_the_commands_are_the_ones_promised():
     promised += ["course new", "course check"]
     promised += ["course grade", "course grades"]
     promised += ["course feedback", "course report"]
+    promised += ["hand-in", "course import", "course choose", "course hand-ins"]
     assert sorted(commands()) == sorted(promised)
 
 

@@ -11,8 +11,8 @@ from test_site_browser import COLLECTED, PHONE, Visit, browser, visit
 
 from earmark.excerpts import write_sound
 from earmark.homework import feedback
-from earmark.homework.feedback import write_feedback
 from earmark.homework.class_overview import overview
+from earmark.homework.feedback import write_feedback
 from earmark.homework.report_page import write_report
 from earmark.leaderboard import charts
 from earmark.leaderboard.charts import Span

@@ -27,8 +27,8 @@ from test_pages import HOSTILE, Tags
 from typer.testing import CliRunner
 
 from earmark.cli import app
-from earmark.errors import OurFault
-from earmark.homework import grades, hardest
+from earmark.homework import concerns, grades, hardest
+from earmark.homework.claims import SpotCheck
 from earmark.homework.class_overview import Overview, as_object, overview
 from earmark.homework.page import points, strip
 from earmark.homework.report_page import print_report, quartiles, write_report
@@ -138,19 +138,26 @@ def test_faults_of_ours_and_refusals_are_listed(made):
     assert {(f"{SECRET}team0", "our fault"), (f"{SECRET}team1", "refused")} <= found
 
 
-def test_claims_that_reruns_do_not_bear_out_are_listed(made, tmp_path):
-    checks = tmp_path / "checks" / "families.json"
-    checks.parent.mkdir()
-    told = [
-        {"team": "a", "verdict": "agrees"},
-        {"team": "b", "verdict": "outside: claimed .90, reruns .61–.63"},
-    ]
-    checks.write_text(json.dumps(told))
-    claims = [each for each in of(made).concerns if each.what == "claimed score"]
-    assert [(each.team, each.said) for each in claims] == [("b", "outside: claimed .90, reruns .61–.63")]
-    checks.write_text("{")
-    with pytest.raises(OurFault, match="can't be read"):
-        of(made)
+def test_claims_that_reruns_do_not_bear_out_are_listed(made, monkeypatch):
+    agreeing = SpotCheck(
+        hand_in="",
+        team="a",
+        run="r1",
+        rerun_agrees=True,
+        rerun_said="the same",
+        claimed=0.6,
+        valid_scores=(0.6,),
+        claim_agrees=True,
+        claim_said="agrees",
+        seed=1,
+    )
+    outside = replace(
+        agreeing, team="b", claim_agrees=False, claim_said="outside: claimed .90, reruns .61–.63"
+    )
+    another = replace(agreeing, team="c", rerun_agrees=False, rerun_said="+.3")
+    monkeypatch.setattr(concerns, "claims", lambda _course, _assignment: [agreeing, outside, another])
+    told = [each for each in of(made).concerns if each.what in ("claimed score", "rerun")]
+    assert [(each.team, each.said) for each in told] == [("b", outside.claim_said), ("c", "+.3")]
 
 
 def test_the_page_and_the_terminal_tell_it(made, tmp_path):

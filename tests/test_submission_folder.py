@@ -36,13 +36,14 @@ def test_a_folder_with_predict_is_enough(folder):
 def test_a_declaration_is_read(folder):
     (folder / "submission.yaml").write_text(
         "task: audio_tagging\ntitle: Großes Ohr\nauthors: [Ada, 'Bo, Jr.']\nteam: T1\n"
-        "external_data: [AudioSet]\npretrained: [VGGish]\nfrom_scratch: false\n"
+        "external_data: [AudioSet]\npretrained: [VGGish]\nfrom_scratch: false\nvalid_score: 1\n"
     )
     submission = open_submission(folder, max_bytes=MB)
     assert submission.title == "Großes Ohr"
     assert submission.authors == ("Ada", "Bo, Jr.")
     assert (submission.task, submission.team, submission.from_scratch) == ("audio_tagging", "T1", False)
     assert (submission.external_data, submission.pretrained) == (("AudioSet",), ("VGGish",))
+    assert submission.valid_score == 1.0
 
 
 DECLARATIONS = [
@@ -50,6 +51,8 @@ DECLARATIONS = [
     ("title: [a]", "'title': Input should be a valid string, got list"),
     ("authors: Ada", "'authors': Input should be a valid list, got str"),
     ("from_scratch: perhaps", "'from_scratch'"),
+    ("valid_score: .nan", "'valid_score'"),
+    ("valid_score: '0.9'", "'valid_score'"),
     (f"title: {'x' * 301}", "at most 300 characters"),
     ('title: "a\\u001b[2J"', "control characters"),
     ('title: "a\\u202eb"', "turn the text's direction"),

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from earmark import __version__
-from earmark.commands import board, compare, course, course_grading, data, feedback, grade, make
+from earmark.commands import board, compare, course, course_grading, data, feedback, grade, handing_in, make
 from earmark.errors import EarmarkError, InstructorError, SubmissionError, in_words
 
 app = typer.Typer(
@@ -33,6 +33,9 @@ homework.command("grade")(course_grading.grade)
 homework.command("grades")(course_grading.grades)
 homework.command("feedback")(feedback.feedback)
 homework.command("report")(feedback.report)
+homework.command("import")(handing_in.import_)
+homework.command("choose")(handing_in.choose)
+homework.command("hand-ins")(handing_in.hand_ins)
 
 for command in (board.tasks, make.new, make.train, grade.check, grade.grade, board.board):
     app.command()(command)
@@ -40,6 +43,7 @@ app.command("show")(board.show)
 app.command()(compare.compare)
 app.command()(compare.rerun)
 app.command()(grade.rescore)
+app.command("hand-in")(handing_in.hand_in)
 app.add_typer(sets, name="data")
 app.add_typer(homework, name="course")
 app.command()(grade.demo)

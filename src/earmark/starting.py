@@ -36,6 +36,7 @@ authors: [Your Name]
 team: ""                 # if you work in one
 external_data: []        # data beyond the public splits, by name
 pretrained: []           # weights that you did not train yourself, by name
+# valid_score: 0.5       # what `earmark check` says it scores on the validation split
 """
 
 

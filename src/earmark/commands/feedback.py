@@ -56,9 +56,9 @@ def report(
     from rich.console import Console
 
     from earmark import course as places
+    from earmark.homework.class_overview import as_object, overview
     from earmark.homework.course_file import load_course
     from earmark.homework.grades import gradebook
-    from earmark.homework.class_overview import as_object, overview
     from earmark.homework.report_page import print_report, write_report
     from earmark.leaderboard.hand_ins import Ledger
     from earmark.leaderboard.store import Store

@@ -7,10 +7,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from earmark.homework.by_hand import ByHand, given_by_hand
+from earmark.homework.counting import counting
 from earmark.homework.course import Assignment, Course, Student, Team
 from earmark.homework.headlines import headlines
 from earmark.leaderboard import clock
-from earmark.leaderboard.hand_ins import HandIn, Ledger, counting
+from earmark.leaderboard.hand_ins import HandIn, Ledger
 from earmark.leaderboard.records import RunRecord, ScoreRecord
 from earmark.leaderboard.store import Store
 

@@ -14,10 +14,11 @@ from typing import Any
 from earmark import course as here
 from earmark.calling import PATIENCE
 from earmark.errors import InstructorError, unknown_name
+from earmark.homework.counting import counting
 from earmark.homework.course import Assignment, Course
 from earmark.homework.headlines import OURS, anchor_runs, baselines_of
 from earmark.leaderboard import clock
-from earmark.leaderboard.hand_ins import HandIn, Ledger, counting
+from earmark.leaderboard.hand_ins import HandIn, Ledger
 from earmark.leaderboard.store import Store, new_id
 from earmark.plan import Planned, lock
 from earmark.resuming import ENDED

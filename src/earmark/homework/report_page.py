@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from earmark.homework.course import Course
 from earmark.homework.class_overview import Overview
+from earmark.homework.course import Course
 from earmark.homework.page import points, render, strip
 from earmark.leaderboard import clock
 from earmark.leaderboard.figures import duration, number

@@ -1,0 +1,168 @@
+"""What is printed of hand-ins: receipts, what came of an import, lists."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from earmark.errors import InstructorError, nearest
+from earmark.homework.counting import counting
+from earmark.homework.course import Course, Team
+from earmark.homework.importing import Imported
+from earmark.leaderboard.hand_ins import HandIn
+from earmark.submissions.errors import legible
+
+COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
+Counting = Mapping[tuple[str, str], HandIn | None]
+"""By assignment and team."""
+
+
+def as_object(hand_in: HandIn, counts: HandIn | None) -> dict[str, Any]:
+    """A hand-in as the object that `--json` prints, with the number of the one that counts."""
+    return {
+        **asdict(hand_in),
+        "received": hand_in.received.isoformat(),
+        "counts": counts.id if counts else None,
+    }
+
+
+def print_receipt(hand_in: HandIn, counts: HandIn | None, course: Course) -> None:
+    """A receipt: number, moment, content, each check, and what counts now."""
+    console = Console()
+    verdict = "[green]accepted[/green]" if hand_in.accepted else "[red]not accepted[/red]"
+    head = (
+        f"[bold]receipt {hand_in.id}[/bold]: {escape(hand_in.assignment)}, {_shown(hand_in.team)}: {verdict}"
+    )
+    console.print(head, highlight=False, soft_wrap=True)
+    console.print(f"  received {moment(hand_in.received, course)}", highlight=False, soft_wrap=True)
+    for check in hand_in.checks:
+        colour = COLOURS[check.verdict]
+        said = f"  [{colour}]{check.verdict:7}[/{colour}] {check.name}: {_shown(check.said)}"
+        console.print(said, highlight=False, soft_wrap=True)
+    console.print(f"  {escape(_what_counts(hand_in, counts, course))}", highlight=False, soft_wrap=True)
+
+
+def _what_counts(hand_in: HandIn, counts: HandIn | None, course: Course) -> str:
+    if counts is None:
+        return "Nothing counts for this team yet: hand in again."
+    if counts.id == hand_in.id:
+        return "This one counts now; a later one that is accepted takes its place."
+    why = ", which was chosen" if counts.chosen else ""
+    return f"What counts now is {line(counts, course)}{why}."
+
+
+def line(hand_in: HandIn, course: Course) -> str:
+    """A hand-in in a few words."""
+    return f"{hand_in.id}, received {moment(hand_in.received, course)}, {legible(hand_in.source)!r}"
+
+
+def moment(when: datetime, course: Course) -> str:
+    """A moment in the course's zone, with its offset from UTC."""
+    return f"{when.astimezone(course.zone):%Y-%m-%d %H:%M:%S %z}"
+
+
+def note(hand_in: HandIn, course: Course) -> str:
+    """What a hand-in costs by its moment, if anything."""
+    assignment = course.assignments.get(hand_in.assignment)
+    minus = assignment.penalty(hand_in.received) if assignment else 0.0
+    return f"It is late, and loses {minus:.0%} of its points." if minus else ""
+
+
+def found_by(number: str, hand_ins: Sequence[HandIn]) -> HandIn:
+    """The hand-in whose number begins so. Raises InstructorError where there is none, or several."""
+    found = [each for each in hand_ins if each.id.startswith(number)] if number else []
+    if len(found) == 1:
+        return found[0]
+    near = nearest(number, [each.id for each in hand_ins])
+    what = f"{len(found)} receipts begin so" if found else "there is no such receipt"
+    raise InstructorError(f"{number!r}: {what}.{f' Did you mean {near}?' if near and not found else ''}")
+
+
+def counts_by_team(hand_ins: Sequence[HandIn], course: Course) -> Counting:
+    """Which hand-in counts, for each assignment of the course and each team."""
+    groups: dict[tuple[str, str], list[HandIn]] = {}
+    for each in hand_ins:
+        groups.setdefault((each.assignment, each.team), []).append(each)
+    return {
+        key: counting(group, course.assignments[key[0]])
+        for key, group in groups.items()
+        if key[0] in course.assignments
+    }
+
+
+def print_table(hand_ins: Sequence[HandIn], counts: Counting, course: Course) -> None:
+    """All hand-ins, the oldest first."""
+    table = Table("receipt", "assignment", "team", "received", "what", "", "counts", "remarks")
+    for each in hand_ins:
+        key = (each.assignment, each.team)
+        chosen = counts.get(key)
+        counted = ("chosen" if each.chosen else "yes") if chosen and chosen.id == each.id else ""
+        table.add_row(
+            each.id,
+            *map(_shown, key),
+            moment(each.received, course),
+            _shown(each.source),
+            "accepted" if each.accepted else "[red]not accepted[/red]",
+            counted,
+            ", ".join(f"{check.name} {check.verdict}" for check in each.checks if check.verdict != "ok"),
+        )
+    Console().print(table)
+
+
+def imported_object(one: Imported) -> dict[str, Any]:
+    """What came of one thing in an export, as an object for JSON."""
+    return {
+        "found": one.found,
+        "team": one.team.name if one.team else None,
+        "receipt": one.hand_in.id if one.hand_in else None,
+        "accepted": one.is_well,
+        "known": one.known,
+        "said": one.said,
+    }
+
+
+def print_imported(found: Sequence[Imported], nothing: Sequence[Team], course: Course) -> None:
+    """A table of what came of each thing in an export, and who has handed in nothing."""
+    console = Console()
+    table = Table("found", "whose", "receipt", "received", "", "remarks")
+    for one in found:
+        given = one.hand_in
+        checks = given.checks if given else ()
+        failed = [f"{check.name}: {check.said}" for check in checks if check.verdict == "failed"]
+        refused = "not accepted" if given else "not taken"
+        state = "[green]accepted[/green]" if one.is_well else f"[red]{refused}[/red]"
+        table.add_row(
+            _shown(one.found),
+            _shown(one.team.name) if one.team else "[red]nobody[/red]",
+            given.id if given else "",
+            moment(given.received, course) if given else "",
+            state,
+            _shown(" ".join([*failed, one.said])),
+        )
+    console.print(table)
+    new = sum(one.hand_in is not None and not one.known for one in found)
+    nobody = sum(one.team is None for one in found)
+    console.print(f"{new} new, {len(found) - new} not; {nobody} matched nobody.", highlight=False)
+    late = sum(one.hand_in is not None and note(one.hand_in, course) != "" for one in found)
+    if late:
+        console.print(
+            f"{late} count as late, by the moments above: --received says when an export was made that does not.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    names = ", ".join(_shown(_who(team)) for team in nothing)
+    if nothing:
+        console.print(f"Nothing was handed in by: {names}", highlight=False, soft_wrap=True)
+
+
+def _who(team: Team) -> str:
+    return f"{team.members[0].name} ({team.name})" if team.alone else team.name
+
+
+def _shown(text: str) -> str:
+    """A stranger's words, harmless to a terminal and never read as markup."""
+    return escape(legible(text).replace("\n", " "))
