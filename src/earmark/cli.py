@@ -8,7 +8,7 @@ import sys
 import typer
 
 from earmark import __version__
-from earmark.commands import board, compare, data, grade, gradebooks, make
+from earmark.commands import board, compare, data, grade, gradebooks, learning_systems, make
 from earmark.errors import EarmarkError, InstructorError, SubmissionError, in_words
 
 app = typer.Typer(
@@ -29,6 +29,9 @@ sets.command("make")(data.make)
 homework = typer.Typer(help="A course: hand-ins, grades, gradebooks, feedback, copies.", no_args_is_help=True)
 homework.command("gradebook")(gradebooks.gradebook)
 
+gradescope = typer.Typer(help="Grade an assignment inside Gradescope.", no_args_is_help=True)
+gradescope.command("build")(learning_systems.build_gradescope)
+
 for command in (board.tasks, make.new, make.train, grade.check, grade.grade, board.board):
     app.command()(command)
 app.command("show")(board.show)
@@ -37,6 +40,7 @@ app.command()(compare.rerun)
 app.command()(grade.rescore)
 app.add_typer(sets, name="data")
 app.add_typer(homework, name="course")
+app.add_typer(gradescope, name="gradescope")
 app.command()(grade.demo)
 app.command()(board.doctor)
 
