@@ -41,6 +41,7 @@ app.command()(grade.rescore)
 app.add_typer(sets, name="data")
 app.add_typer(homework, name="course")
 app.add_typer(gradescope, name="gradescope")
+app.command()(learning_systems.classroom)
 app.command()(grade.demo)
 app.command()(board.doctor)
 

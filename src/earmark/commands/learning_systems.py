@@ -41,3 +41,24 @@ def build_gradescope(
         else "that are hidden, with their answers: give it to nobody"
     )
     typer.echo(f"{built.path}: {built.path.stat().st_size / 1e6:.1f} MB, {built.n_clips} clips {hidden}")
+
+
+def classroom(
+    assignment: Annotated[str, typer.Argument(help="Which assignment of the course.")],
+    to: Annotated[Path, typer.Option(help="The folder of the repository that students start from.")] = Path(),
+    course: CourseFolder = None,
+) -> None:
+    """Write a GitHub workflow that runs `earmark check` with each push, and prints its JSON.
+
+    Example: [bold]earmark classroom hw1 --to starter[/bold]
+    """
+    from earmark.homework.classroom import write_classroom
+    from earmark.homework.course_file import load_course
+
+    found = load_course(course).assignment(assignment)
+    for path in write_classroom(found, to):
+        typer.echo(path)
+    if not (to / "predict.py").is_file():
+        typer.echo(
+            f"{to} has no predict.py yet: earmark new {found.task} {to} writes one to start from.", err=True
+        )

@@ -65,21 +65,27 @@ def grade(source: Path, submission: Path) -> Results:
     """Grade a submission's folder, or the one archive in it, on the packed split. Raises OurFault."""
     packed = Packed.read(source)
     isolation = what_holds()
-    with tempfile.TemporaryDirectory() as scratch:
-        kept = {name: Path(scratch, name) for name in ("predictions", "kept")}
-        with Batch(isolation=isolation, database=f"sqlite:///{scratch}/runs.db", **kept) as batch:
-            result = batch.grade(
-                handed_in(submission),
-                packed.task,
-                split="all",
-                data=str(source / packed.DATA),
-                limits=packed.limits,
-                name="submission",
-                counted=False,
-            )
-            if result.run is None or result.run.state not in ("scored", "failed"):
-                raise OurFault(result.fault or "the run did not end")
-            outcomes = batch.store.outcomes(result.run.id)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        Batch(
+            isolation=isolation,
+            database=f"sqlite:///{scratch}/runs.db",
+            predictions=Path(scratch, "predictions"),
+            kept=Path(scratch, "kept"),
+        ) as batch,
+    ):
+        result = batch.grade(
+            handed_in(submission),
+            packed.task,
+            split="all",
+            data=str(source / packed.DATA),
+            limits=packed.limits,
+            name="submission",
+            counted=False,
+        )
+        if result.run is None or result.run.state not in ("scored", "failed"):
+            raise OurFault(result.fault or "the run did not end")
+        outcomes = batch.store.outcomes(result.run.id)
     score = result.run.score
     earned = points(score.value, packed.scale) if score else 0.0
     return results_of(result.run, outcomes, earned, out_of=packed.out_of, visibility=packed.visibility)

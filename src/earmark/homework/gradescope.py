@@ -3,7 +3,6 @@
 Source of its form: the specifications of Gradescope's autograders.
 """
 
-import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -11,17 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from earmark import course as folders
 from earmark.batch import Batch
 from earmark.errors import InstructorError
 from earmark.grader import Grader
 from earmark.homework.autograder import Packed
 from earmark.homework.course import Assignment, Course
+from earmark.homework.elsewhere import write_earmark
 from earmark.homework.gradescope_results import NOT_YOURS, Results, Visibility
-from earmark.homework.own_wheel import pins, write_wheel
 from earmark.homework.packed_split import pack_split
 from earmark.homework.points import scale
-from earmark.shelf import baselines, file_of
+from earmark.shelf import baselines
 
 SCRIPTS = {"setup.sh": "setup.sh", "run_autograder": "run_autograder.sh"}
 """In the zip, and as templates; Gradescope starts both."""
@@ -108,18 +106,9 @@ def _anchors(
 
 
 def _own_files(task: str, source: Path) -> None:
-    """Write what grades: earmark and its pins, a task of the course's own, the scripts, results for the worst case."""
-    write_wheel(source)
-    (source / "constraints.txt").write_text("\n".join([*pins(), ""]), encoding="utf-8")
-    (source / "python-version").write_text(
-        f"{sys.version_info.major}.{sys.version_info.minor}\n", encoding="ascii"
-    )
+    """Write what grades: earmark, the scripts, and the results for when it can't."""
+    write_earmark(source, task)
     (source / "unfinished.json").write_text(Results(output=NOT_YOURS).as_json(), encoding="utf-8")
-    shelf = source / "course" / "tasks"
-    shelf.mkdir(parents=True)
-    file = file_of("tasks", task)
-    if file.parent == folders.folder() / "tasks":
-        (shelf / file.name).write_bytes(file.read_bytes())
     for name, template in SCRIPTS.items():
         text = (Path(__file__).parent / "templates" / template).read_bytes()
         (source / name).write_bytes(text.replace(b"\r\n", b"\n"))

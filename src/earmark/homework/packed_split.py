@@ -36,6 +36,7 @@ def pack_split(task: Task, split: Split, folder: Path, division: Division | None
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
     table = read_table(split.folder / "manifest.csv")
+    table["split"] = split.name  # which a part of the rows would no longer tell
     table[table["id"].isin(wanted)].to_csv(folder / "manifest.csv", index=False)
     write_names(folder, split.names)
     return len(wanted)

@@ -1,20 +1,39 @@
-"""earmark itself as a wheel: of the files that run now, be it from a checkout or installed, without a build."""
+"""What grading on another machine takes: earmark as it runs here, its pins, a task of the course's own."""
 
 import base64
 import hashlib
 import importlib.metadata
+import sys
 import zipfile
 from pathlib import Path
 
 import earmark
+from earmark import course
 from earmark.errors import OurFault
 from earmark.machine import name_and_version
+from earmark.shelf import file_of
 
 WHEEL = "Wheel-Version: 1.0\nGenerator: earmark\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
+def write_earmark(folder: Path, task: str) -> None:
+    """Write a wheel, constraints.txt, python-version, and a course folder with the task where that is the course's."""
+    write_wheel(folder)
+    (folder / "constraints.txt").write_text("\n".join([*pins(), ""]), encoding="utf-8")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}\n"
+    (folder / "python-version").write_text(version, encoding="ascii")
+    shelf = folder / "course" / "tasks"
+    shelf.mkdir(parents=True)
+    file = file_of("tasks", task)
+    if file.parent == course.folder() / "tasks":
+        (shelf / file.name).write_bytes(file.read_bytes())
+
+
 def write_wheel(folder: Path) -> Path:
-    """Write it into a folder; the format is the one of Python's "Binary distribution format" specification."""
+    """Write earmark as a wheel of the files that run now, be it from a checkout or installed, without a build.
+
+    Source of its form: Python's "Binary distribution format" specification.
+    """
     try:
         installed = importlib.metadata.distribution("earmark")
     except importlib.metadata.PackageNotFoundError:
