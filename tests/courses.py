@@ -36,10 +36,9 @@ def gradebook(course, points, **changes):
                 assignment=each,
                 student=course.students[student],
                 team=course.team_of(student),
-                state="waiting" if got is None else "graded",
                 headline=got,
                 points=got,
-                **({"parts": {}} | changes),
+                **({"state": "waiting" if got is None else "graded", "parts": {}} | changes),
             )
     return Gradebook(course=course, grades=grades)
 

@@ -158,6 +158,9 @@ def test_feedback_tells_how_points_come_about_and_is_no_markup():
         "Points: model 62.50, report 12.50, code not known yet; 20 % off, for it was late. "
         "&lt;b&gt;nice&lt;/b&gt; a;' =1+1"
     )
+    early, late = (gradebook(course, {"1000": [None]}, state=state) for state in ("open", "missing"))
+    assert feedback(early.of("1000", "hw1")) == ""
+    assert feedback(late.of("1000", "hw1")) == "Nothing was handed in."
 
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=4), st.text(max_size=20))

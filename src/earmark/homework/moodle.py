@@ -55,7 +55,9 @@ def moodle_sheet(book: Gradebook, assignments: Sequence[Assignment]) -> Sheet:
 
 def feedback(grade: Grade) -> str:
     """How the points come about, as HTML, which Moodle takes it for; it begins with a word, and so is no formula."""
-    if grade.state in ("open", "missing"):
+    if grade.state == "open":
+        return ""
+    if grade.state == "missing":
         said = "Nothing was handed in."
     else:
         shares = {"model": grade.headline} | dict(grade.parts)
