@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from earmark.leaderboard.cells import harmless
 from earmark.leaderboard.figures import scalars
 from earmark.leaderboard.ranking import Board
 from earmark.leaderboard.records import RunRecord, ScoreRecord
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 ENDS = ("value", "low", "high")
 COST = (
     "parameters", "multiply_adds", "seconds", "audio_seconds", "real_time_factor", "peak_memory_bytes",
@@ -85,8 +85,8 @@ def as_csv(boards: Iterable[Board]) -> str:
     columns = list(dict.fromkeys(name for line in lines for name in line))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(map(_harmless, columns))
-    writer.writerows([_harmless(line.get(name)) for name in columns] for line in lines)
+    writer.writerow(map(harmless, columns))
+    writer.writerows([harmless(line.get(name)) for name in columns] for line in lines)
     return text.getvalue()
 
 
@@ -140,8 +140,3 @@ def _line(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _ends(score: ScoreRecord) -> dict[str, float]:
     return {name: getattr(score, name) for name in ENDS}
-
-
-def _harmless(cell: Any) -> Any:
-    """A text that a spreadsheet would run as a formula, made a text by a leading apostrophe."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

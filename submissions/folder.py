@@ -33,7 +33,7 @@ WEIGHTS = frozenset({
     ".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle", ".joblib",
 })  # fmt: skip
 """Suffixes of files that count as weights; all others are code."""
-SKIPPED = frozenset({"__pycache__", ".git", ".hg", ".svn"})
+SKIPPED = frozenset({"__pycache__", ".git", ".github", ".hg", ".svn"})
 """Folders that are no part of a submission: neither hashed nor kept nor run."""
 STEERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the direction of the text around them."""

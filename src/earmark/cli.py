@@ -8,7 +8,19 @@ import sys
 import typer
 
 from earmark import __version__
-from earmark.commands import board, compare, course, course_grading, data, feedback, grade, handing_in, make
+from earmark.commands import (
+    board,
+    compare,
+    course,
+    course_grading,
+    data,
+    feedback,
+    grade,
+    gradebooks,
+    handing_in,
+    learning_systems,
+    make,
+)
 from earmark.errors import EarmarkError, InstructorError, SubmissionError, in_words
 
 app = typer.Typer(
@@ -36,6 +48,10 @@ homework.command("report")(feedback.report)
 homework.command("import")(handing_in.import_)
 homework.command("choose")(handing_in.choose)
 homework.command("hand-ins")(handing_in.hand_ins)
+homework.command("gradebook")(gradebooks.gradebook)
+
+gradescope = typer.Typer(help="Grade an assignment inside Gradescope.", no_args_is_help=True)
+gradescope.command("build")(learning_systems.build_gradescope)
 
 for command in (board.tasks, make.new, make.train, grade.check, grade.grade, board.board):
     app.command()(command)
@@ -46,6 +62,8 @@ app.command()(grade.rescore)
 app.command("hand-in")(handing_in.hand_in)
 app.add_typer(sets, name="data")
 app.add_typer(homework, name="course")
+app.add_typer(gradescope, name="gradescope")
+app.command()(learning_systems.classroom)
 app.command()(grade.demo)
 app.command()(board.doctor)
 
