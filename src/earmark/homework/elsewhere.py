@@ -42,10 +42,10 @@ def write_wheel(folder: Path) -> Path:
         ) from None
     info = f"earmark-{installed.version}.dist-info"
     content = {f"earmark/{name}": path.read_bytes() for name, path in package_files().items()}
-    content |= {
-        f"{info}/{name}": (installed.read_text(name) or "").encode()
-        for name in ("METADATA", "entry_points.txt")
-    }
+    # In a checkout that was built or installed there is a PKG-INFO of the same form.
+    metadata = installed.read_text("METADATA") or installed.read_text("PKG-INFO") or ""
+    content[f"{info}/METADATA"] = metadata.encode()
+    content[f"{info}/entry_points.txt"] = (installed.read_text("entry_points.txt") or "").encode()
     content[f"{info}/WHEEL"] = WHEEL.encode()
     record = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in content.items()]
     content[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,", ""]).encode()
