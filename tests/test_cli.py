@@ -69,7 +69,7 @@ def test_the_commands_are_the_ones_promised():
     promised += ["course grade", "course grades"]
     promised += ["course feedback", "course report"]
     promised += ["hand-in", "course import", "course choose", "course hand-ins"]
-    promised += ["course gradebook", "gradescope build", "classroom"]
+    promised += ["course gradebook", "gradescope build", "classroom", "course demo"]
     assert sorted(commands()) == sorted(promised)
 
 

@@ -12,6 +12,7 @@ from earmark.commands import (
     board,
     compare,
     course,
+    course_demo,
     course_grading,
     data,
     feedback,
@@ -49,6 +50,7 @@ homework.command("import")(handing_in.import_)
 homework.command("choose")(handing_in.choose)
 homework.command("hand-ins")(handing_in.hand_ins)
 homework.command("gradebook")(gradebooks.gradebook)
+homework.command("demo")(course_demo.demo)
 
 gradescope = typer.Typer(help="Grade an assignment inside Gradescope.", no_args_is_help=True)
 gradescope.command("build")(learning_systems.build_gradescope)
