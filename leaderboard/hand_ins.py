@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from types import TracebackType
 from typing import Literal, Self
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from earmark.leaderboard.engine import open_engine
 from earmark.leaderboard.models import HAND_INS
+from earmark.leaderboard.terms import day_of
+
+_LOCK = 0x68616E64  # "hand": any number, the same in every process
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +72,25 @@ class Ledger:
     def close(self) -> None:
         self._engine.dispose()
 
-    def add(self, hand_in: HandIn) -> None:
-        """Write a hand-in down."""
+    def add(self, hand_in: HandIn, *, quota: int | None = None, zone: tzinfo = UTC) -> bool:
+        """Write a hand-in down; whether its team has had fewer than `quota` accepted that day, by the days of `zone`.
+
+        Where it has not, this one is not accepted.
+        """
         with self._engine.begin() as connection:
             connection.execute(insert(HAND_INS).values(**asdict(hand_in)))
+            within = (
+                quota is None or not hand_in.accepted or _others_of_day(connection, hand_in, zone) < quota
+            )
+            if not within:
+                connection.execute(update(HAND_INS).where(HAND_INS.c.id == hand_in.id).values(accepted=False))
+        return within
+
+    def settle(self, hand_in: HandIn) -> None:
+        """Write down what came of the checks of a hand-in that has been added, and whether it is accepted."""
+        found = {"checks": [asdict(check) for check in hand_in.checks], "accepted": hand_in.accepted}
+        with self._engine.begin() as connection:
+            connection.execute(update(HAND_INS).where(HAND_INS.c.id == hand_in.id).values(**found))
 
     def hand_ins(self, *, assignment: str | None = None, team: str | None = None) -> list[HandIn]:
         """Those of an assignment and of a team, or all, the oldest first."""
@@ -93,3 +111,22 @@ class Ledger:
         """Note the id of the run that grades a hand-in."""
         with self._engine.begin() as connection:
             connection.execute(update(HAND_INS).where(HAND_INS.c.id == hand_in).values(run=run))
+
+
+def _others_of_day(connection: Connection, hand_in: HandIn, zone: tzinfo) -> int:
+    """How many of the same team and assignment were accepted on the day of one that has been inserted just now.
+
+    They are counted after it was inserted, so that of two at once the later sees the earlier.
+    """
+    if connection.dialect.name == "postgresql":  # SQLite has but one writer
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    start, end = day_of(hand_in.received, zone)
+    others = select(func.count()).where(
+        HAND_INS.c.assignment == hand_in.assignment,
+        HAND_INS.c.team == hand_in.team,
+        HAND_INS.c.received >= start,
+        HAND_INS.c.received < end,
+        HAND_INS.c.accepted,
+        HAND_INS.c.id != hand_in.id,
+    )
+    return connection.execute(others).scalar_one()

@@ -22,6 +22,14 @@ def rank_intervals(replicates: Sequence[Floats]) -> list[tuple[int, int]]:
     better than. Runs with different numbers of draws cannot be paired and count as tied; so do all, if no
     run varies over its draws: then there was but one group to draw from.
     """
+    better = significantly_better(replicates)
+    count = len(replicates)
+    best, worst = 1 + better.sum(axis=0), count - better.sum(axis=1)
+    return [(int(low), int(high)) for low, high in zip(best, worst, strict=True)]
+
+
+def significantly_better(replicates: Sequence[Floats]) -> NDArray[np.bool_]:
+    """Of each run, whether it is significantly better than each: bool (n_runs, n_runs); as `rank_intervals` says."""
     count = len(replicates)
     better = np.zeros((count, count), dtype=bool)
     if any(np.ptp(run) > 0 for run in replicates):
@@ -29,8 +37,7 @@ def rank_intervals(replicates: Sequence[Floats]) -> list[tuple[int, int]]:
         for size in np.unique(sizes):
             paired = np.flatnonzero(sizes == size).tolist()
             better[np.ix_(paired, paired)] = _better(np.stack([replicates[i] for i in paired]))
-    best, worst = 1 + better.sum(axis=0), count - better.sum(axis=1)
-    return [(int(low), int(high)) for low, high in zip(best, worst, strict=True)]
+    return better
 
 
 def is_better(run: Floats, other: Floats) -> bool:

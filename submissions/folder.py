@@ -63,15 +63,15 @@ class Submission:
     bytes: int
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """The text itself; ValueError if it could trip a terminal or a page."""
     if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in STEERING for c in text):
         raise ValueError("has control characters, line breaks or characters that turn the text's direction")
     return text.strip()
 
 
-Short = Annotated[str, Field(max_length=100), AfterValidator(_plain)]
-Line = Annotated[str, Field(max_length=300), AfterValidator(_plain)]
+Short = Annotated[str, Field(max_length=100), AfterValidator(plain)]
+Line = Annotated[str, Field(max_length=300), AfterValidator(plain)]
 
 
 class Declaration(BaseModel):

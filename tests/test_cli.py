@@ -65,6 +65,7 @@ def here(monkeypatch, capsys) -> Run:
 def test_the_commands_are_the_ones_promised():
     promised = ["demo", "tasks", "new", "train", "check", "grade", "board", "rescore", "show", "doctor"]
     promised += ["compare", "rerun", "data get", "data list", "data check", "data split", "data make"]
+    promised += ["course new", "course check"]
     assert sorted(commands()) == sorted(promised)
 
 

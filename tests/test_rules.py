@@ -122,7 +122,7 @@ def test_without_a_zone_it_is_utc(terms_with):
         ("{ends: 23:59}", "a day and a time were expected, .* got 1439"),
         ("{ends: 2026-13-01 23:59}", "got '2026-13-01 23:59' .*month"),
         ("{ends: at midnight}", "got 'at midnight'"),
-        ("0.3", "boards of audio_tagging: lines like 'public: 0.3' were expected"),
+        ("0.3", "boards.audio_tagging: lines like 'public: 0.3' were expected"),
     ],
 )
 def test_a_mistake_in_the_terms_is_named(terms_with, board, said):

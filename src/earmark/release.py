@@ -53,6 +53,11 @@ def check_open(run: RunRecord, *, private: bool) -> None:
         )
 
 
+def withheld(run: RunRecord) -> bool:
+    """Whether what decides in the end, and all that follows from it, is still kept from students."""
+    return _view(run).part == "public"
+
+
 def _view(run: RunRecord) -> View:
     return view_of(load_terms(run.task), run, clock.now())
 

@@ -4,6 +4,7 @@ limits:
   note_classification:
     clip_seconds: 2
     parameters: 10_000_000
+    memory_bytes: 4 GiB
     pretrained: false
 timezone: Asia/Taipei
 boards:
@@ -12,139 +13,182 @@ boards:
     ends: 2026-12-01 23:59
     quota: 5
     ladder: true
+
+What else is in the file, homework.course_file reads.
 """
 
 import dataclasses
 import zoneinfo
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, model_validator
 
-from earmark.errors import InstructorError, unknown_name
+from earmark.errors import unknown_name
 from earmark.leaderboard.terms import FREE, Terms
+from earmark.located import Located, Misplaced, Part, misplaced, read
+from earmark.quantities import COUNTS, SIZES, TIMES, quantity
 from earmark.submissions.limits import Limits
 
-KEYS = ("boards", "limits", "timezone")
+Said = TypeVar("Said")
+
+KEYS = ("assignments", "boards", "late", "limits", "roster", "teams", "timezone", "title")
 LIMIT_NAMES = tuple(each.name for each in dataclasses.fields(Limits))
+UNITS = {
+    "seconds": (TIMES, "90 s or 2 min"),
+    "bytes": (SIZES, "100 MB or 4 GiB"),
+    "parameters": (COUNTS, "10 M"),
+}
+"""By the last word of a limit's name: its units, and examples."""
 
 
-class _Board(BaseModel):
-    """What is said under a task in `boards`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    public: Annotated[float, Field(gt=0, lt=1)] | None = None
-    ends: datetime | None = None
-    quota: Annotated[int, Field(ge=1)] | None = None
-    ladder: bool = False
-
-
-def with_course_limits(limits: Limits, task: str, *, course_file: Path, tasks: Collection[str]) -> Limits:
-    """A task's limits as the course has them. Raises InstructorError that names the file and the mistake."""
-    said = _section("limits", task, LIMIT_NAMES, "clip_seconds: 2", course_file, tasks)
-    if not said:
-        return limits
-    try:
-        return dataclasses.replace(limits, **said)
-    except ValidationError as error:
-        raise InstructorError(f"{course_file}: limits of {task}: {_faults(error)}.") from None
-
-
-def board_terms(task: str, *, course_file: Path, tasks: Collection[str]) -> Terms:
-    """The terms of a task's board. Raises InstructorError that names the file and the mistake."""
-    said = _section("boards", task, tuple(_Board.model_fields), "public: 0.3", course_file, tasks)
-    zone = _zone(course_file, _content(course_file).get("timezone", "UTC"))
-    if not said:
-        return FREE
-    place = f"{course_file}: boards of {task}"
-    if said.get("ends") is not None:
-        said = {**said, "ends": _moment(place, said["ends"], zone)}
-    try:
-        board = _Board(**said)
-    except ValidationError as error:
-        raise InstructorError(f"{place}: {_faults(error)}.") from None
-    if board.ladder and board.public is None:
-        raise InstructorError(
-            f"{place}: the Ladder moves a public score, so it needs a public part, such as public: 0.3."
-        )
-    return Terms(**dict(board), zone=zone)
-
-
-def _zone(course_file: Path, name: Any) -> tzinfo:
-    if name == "UTC":
-        return UTC
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        unknown = unknown_name("time zone", str(name), zoneinfo.available_timezones())
-        raise InstructorError(f"{course_file}: timezone: {str(unknown).split(' Known:')[0]}") from None
-
-
-def _moment(place: str, value: Any, zone: tzinfo) -> datetime:
-    """`ends` with its zone, the course's where it names none; YAML gives a moment as one of several types."""
-    expected = "a day and a time were expected, such as ends: 2026-12-01 23:59"
-    if isinstance(value, str) and len(value.strip()) > len("2026-12-01"):
+def moment(said: Any, info: ValidationInfo) -> datetime:
+    """A moment with its zone, that of the context where it names none; YAML gives one as one of several types."""
+    zone: tzinfo = info.context["zone"] if info.context else UTC
+    expected = f"a day and a time were expected, such as {info.field_name}: 2026-12-01 23:59"
+    if isinstance(said, str) and len(said.strip()) > len("2026-12-01"):
         try:
-            value = datetime.fromisoformat(value.strip())
+            said = datetime.fromisoformat(said.strip())
         except ValueError as error:
-            raise InstructorError(f"{place}: ends: {expected}, got {value!r} ({error}).") from None
-    if not isinstance(value, datetime):
-        got = f"{value} without a time" if isinstance(value, date) else repr(value)
-        raise InstructorError(f"{place}: ends: {expected}, got {got}.")
-    if value.tzinfo is not None:
-        return value
-    moment = value.replace(tzinfo=zone)
-    if moment.utcoffset() != moment.replace(fold=1).utcoffset():
-        there = moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == value
+            raise ValueError(f"{expected}, got {said!r} ({error})") from None
+    if not isinstance(said, datetime):
+        got = f"{said} without a time" if isinstance(said, date) else repr(said)
+        raise Misplaced(((), f"{expected}, got {got}"))
+    if said.tzinfo is not None:
+        return said
+    found = said.replace(tzinfo=zone)
+    if found.utcoffset() != found.replace(fold=1).utcoffset():
+        there = found.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == said
         what = "is there twice" if there else "is not there"
-        raise InstructorError(
-            f"{place}: ends: {value} {what} in {zone}, whose clocks change then; name the offset from UTC, such as "
-            f"ends: {value}+02:00, or another time."
+        raise ValueError(
+            f"{said} {what} in {zone}, whose clocks change then; name the offset from UTC, such as "
+            f"{info.field_name}: {said}+02:00, or another time"
         )
-    return moment
-
-
-def _section(
-    key: str, task: str, known: Collection[str], example: str, course_file: Path, tasks: Collection[str]
-) -> Mapping[str, Any]:
-    """What a course.yaml says under `key` of a task, with every name in it known; empty where it says nothing."""
-    section = _content(course_file).get(key) or {}
-    if not isinstance(section, dict):
-        raise InstructorError(f"{course_file}: {key}: tasks were expected under it, got {section!r}.")
-    _check_names(course_file, "task", section, tasks)
-    for name, said in section.items():
-        if not isinstance(said, dict):
-            raise InstructorError(f"{course_file}: {key} of {name}: lines like '{example}' were expected.")
-        _check_names(course_file, f"{key.removesuffix('s')} rule of {name}", said, known)
-    found: Mapping[str, Any] = section.get(task, {})
     return found
 
 
-def _content(course_file: Path) -> Mapping[str, Any]:
-    """A course.yaml, with its keys known; empty where there is no such file."""
+Moment = Annotated[datetime, BeforeValidator(moment)]
+
+
+class _Board(Part):
+    """What is said under a task in `boards`."""
+
+    public: Annotated[float, Field(gt=0, lt=1)] | None = None
+    ends: Moment | None = None
+    quota: Annotated[int, Field(ge=1)] | None = None
+    ladder: bool = False
+
+    @model_validator(mode="after")
+    def _ladder_needs_a_public_part(self) -> "_Board":
+        if self.ladder and self.public is None:
+            raise ValueError(
+                "the Ladder moves a public score, so it needs a public part, such as public: 0.3"
+            )
+        return self
+
+
+def with_course_limits(limits: Limits, task: str, *, course_file: Path, tasks: Collection[str]) -> Limits:
+    """A task's limits as the course has them. Raises InstructorError that names the file and every mistake."""
+    file = read_course(course_file)
+    found = limits_of_tasks(file, tasks)
+    file.mistakes.raise_any()
+    return dataclasses.replace(limits, **found[task]) if found.get(task) else limits
+
+
+def board_terms(task: str, *, course_file: Path, tasks: Collection[str]) -> Terms:
+    """The terms of a task's board. Raises InstructorError that names the file and every mistake."""
+    file = read_course(course_file)
+    found = terms_of_boards(file, tasks)
+    file.mistakes.raise_any()
+    return found.get(task, FREE)
+
+
+def read_course(course_file: Path) -> Located:
+    """A course.yaml, with wrong keys noted; empty where there is no such file."""
+    file = read(course_file)
+    for key in file.content:
+        if key not in KEYS:
+            file.add((key,), unknown_name("key", str(key), KEYS))
+    return file
+
+
+def limits_of_tasks(file: Located, tasks: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What `limits` says, by task; mistakes are noted in the file."""
+    return _by_task(file, "limits", tasks, limits_said)
+
+
+def terms_of_boards(file: Located, tasks: Collection[str]) -> dict[str, Terms]:
+    """What `boards` says, by task; mistakes are noted in the file."""
+    zone = time_zone(file)
+
+    def terms(said: Any, task: str) -> Terms:
+        if not isinstance(said, dict):
+            raise Misplaced(((), "lines like 'public: 0.3' were expected"))
+        return Terms(**dict(_Board.check(said, f"board rule of {task}", zone=zone)), zone=zone)
+
+    return _by_task(file, "boards", tasks, terms)
+
+
+def limits_said(said: Any, task: str) -> dict[str, Any]:
+    """Limits by name, sizes and times in words as numbers. Raises Misplaced with all that is wrong in them."""
+    if not isinstance(said, dict):
+        raise Misplaced(((), "lines like 'clip_seconds: 2' were expected"))
+    mistakes: list[tuple[tuple[str | int, ...], str]] = []
+    found = {}
+    for name, value in said.items():
+        if name not in LIMIT_NAMES:
+            mistakes.append(((name,), str(unknown_name(f"limit rule of {task}", str(name), LIMIT_NAMES))))
+            continue
+        try:
+            found[name] = getattr(Limits(**{name: _number(name, value)}), name)
+        except ValidationError as error:
+            mistakes += misplaced(error, Limits).mistakes
+        except ValueError as error:
+            mistakes.append(((name,), str(error)))
+    if mistakes:
+        raise Misplaced(*mistakes)
+    return found
+
+
+def time_zone(file: Located) -> tzinfo:
+    """The course's time zone; UTC where it names none, or none that there is, which is noted in the file."""
+    name = file.content.get("timezone", "UTC")
     try:
-        content = yaml.safe_load(course_file.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError:
+        return UTC if name == "UTC" else zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        unknown = unknown_name("time zone", str(name), zoneinfo.available_timezones())
+        file.add(("timezone",), ValueError(str(unknown).split(" Known:")[0]))
+        return UTC
+
+
+def _by_task(
+    file: Located, key: str, tasks: Collection[str], check: Callable[[Any, str], Said]
+) -> dict[str, Said]:
+    """What is said under `key` of each task, as `check` reads it."""
+    section = file.content.get(key) or {}
+    if not isinstance(section, dict):
+        file.add((key,), ValueError(f"tasks were expected under it, got {section!r}"))
         return {}
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise InstructorError(f"{course_file} is not YAML: {error}") from None
-    if not isinstance(content, dict):
-        raise InstructorError(
-            f"{course_file}: lines like 'limits: …' were expected, got a {type(content).__name__}."
-        )
-    _check_names(course_file, "key", content, KEYS)
-    return content
+    found = {}
+    for task, said in section.items():
+        if task not in tasks:
+            file.add((key, task), unknown_name("task", str(task), tasks))
+            continue
+        try:
+            found[task] = check(said, task)
+        except ValueError as error:
+            file.add((key, task), error)
+    return found
 
 
-def _check_names(course_file: Path, what: str, given: Iterable[Any], known: Collection[str]) -> None:
-    for name in given:
-        if name not in known:
-            raise InstructorError(f"{course_file}: {unknown_name(what, str(name), known)}")
-
-
-def _faults(error: ValidationError) -> str:
-    return "; ".join(f"{fault['loc'][0]}: {fault['msg']}, got {fault['input']!r}" for fault in error.errors())
+def _number(name: str, value: Any) -> Any:
+    """A limit's value, if it is said in words as a number. Raises ValueError where they are no such words."""
+    if name.rpartition("_")[2] not in UNITS or not isinstance(value, str):
+        return value
+    units, example = UNITS[name.rpartition("_")[2]]
+    found = quantity(value, units)
+    if found is None:
+        raise ValueError(f"a number, or words such as {example}, were expected, got {value!r}")
+    return found if units is TIMES else round(found)

@@ -1,0 +1,222 @@
+"""Handing in: what a team gives is kept by its content, looked at once, and written down with the moment it came.
+
+Nothing that was received is lost: what can be graded is kept on the shelf of submissions, what can't as it came. The
+ledger knows of a hand-in before any code of it runs, so that a fault of ours on the way costs nobody a deadline.
+"""
+
+import hashlib
+import tarfile
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from earmark import course as places
+from earmark.errors import InstructorError, OurFault, SubmissionError, in_words
+from earmark.homework.checks import can_be_graded, look_at
+from earmark.homework.course import Assignment, Course, Team
+from earmark.leaderboard import clock
+from earmark.leaderboard.hand_ins import Check, HandIn, Ledger
+from earmark.leaderboard.store import new_id
+from earmark.shelf import load_task
+from earmark.submissions.errors import legible
+from earmark.submissions.folder import entries
+from earmark.submissions.intake import OVERHEAD_BYTES, shown, take_in
+from earmark.submissions.kept import content_hash
+from earmark.submissions.sandbox import Isolation
+
+UNFINISHED = Check(
+    name="checks", verdict="warning", said="not finished, by no fault of yours; it is received."
+)
+MAX_NAME = 100
+
+
+def hand_in(
+    path: Path,
+    course: Course,
+    assignment: Assignment,
+    team: Team,
+    *,
+    student: str = "",
+    received: datetime | None = None,
+    ledger: Ledger,
+    isolation: Isolation = "bubblewrap",
+    once: bool = False,
+) -> HandIn:
+    """Take in a folder, zip or tar, look at it, and write it down; what was written down.
+
+    The moment is our clock's at the start of the call; `received` is that of a learning system from which hand-ins
+    are imported, and then no quota holds. `once`: what was handed in before, at that moment or, where none is
+    given, as the last of its team, is that hand-in and no new one.
+    Raises SubmissionError before the release, and OurFault where the ledger can't be written: the message says
+    what is kept and where.
+    """
+    moment = clock.now() if received is None else received
+    if assignment.release is not None and moment < assignment.release:
+        opens = f"{assignment.release.astimezone(course.zone):%Y-%m-%d %H:%M %Z}"
+        raise SubmissionError(
+            "refused", f"{assignment.name} is released on {opens}; nothing can be handed in before."
+        )
+    if not path.is_dir() and not path.is_file():
+        what = "is neither a file nor a folder" if path.exists() else "is not there"
+        raise InstructorError(f"{path} {what}: a folder, zip or tar was expected.")
+    task = load_task(assignment.task, assignment.limits)
+    new = HandIn(
+        id=new_id(),
+        assignment=assignment.name,
+        team=team.name,
+        student=student,
+        received=moment,
+        source=legible(path.resolve().name)[:MAX_NAME],
+        archive_hash="" if path.is_dir() else _sha256(path),
+        accepted=True,
+    )
+    came = [_received(path, new), *_moment(new, course, assignment)]
+    most = task.limits.folder_bytes
+    try:
+        submission = take_in(path, places.submissions(), max_bytes=most)
+    except (SubmissionError, OurFault, OSError) as error:
+        refused = replace(new, accepted=False, checks=(*came, _not_taken(error)))
+        return _known(refused, received, ledger, once=once) or _refuse(refused, path, course, ledger, most)
+    taken = Check(
+        name="intake", verdict="ok", said=f"kept under its content, {content_hash(submission)[:12]}."
+    )
+    new = replace(new, submission_hash=content_hash(submission), claimed=submission.valid_score)
+    if known := _known(new, received, ledger, once=once):
+        return known
+    quota = assignment.quota if received is None else None
+    if not _add(replace(new, checks=(*came, taken, UNFINISHED)), ledger, quota, course):
+        return _settled(
+            replace(new, accepted=False, checks=(*came, taken, _over(assignment, new, course))), ledger
+        )
+    found = list(look_at(submission, task, course, assignment, team, isolation))
+    return _settled(replace(new, accepted=can_be_graded(found), checks=(*came, taken, *found)), ledger)
+
+
+def counting(hand_ins: Sequence[HandIn], assignment: Assignment) -> HandIn | None:
+    """Which of a team's hand-ins for an assignment counts.
+
+    The chosen one; else the newest accepted that is not too late; else the newest accepted; None where there is none.
+    """
+    own = [each for each in hand_ins if each.accepted and each.assignment == assignment.name]
+    in_time = [each for each in own if each.received <= assignment.closes]
+    ranked = [each for each in own if each.chosen] or in_time or own
+    return max(ranked, key=lambda each: (each.received, each.id), default=None)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _received(path: Path, new: HandIn) -> Check:
+    size = "a folder" if path.is_dir() else f"{path.stat().st_size:,} bytes, SHA-256 {new.archive_hash}"
+    return Check(name="received", verdict="ok", said=f"{shown(new.source)}, {size}.")
+
+
+def _moment(new: HandIn, course: Course, assignment: Assignment) -> list[Check]:
+    """What the moment costs, if it costs anything."""
+    if new.received <= assignment.due:
+        return []
+    due = f"due {assignment.due.astimezone(course.zone):%Y-%m-%d %H:%M %Z}"
+    minus = assignment.penalty(new.received)
+    cost = "it earns nothing" if new.received > assignment.closes else f"it loses {minus:.0%} of its points"
+    return [Check(name="time", verdict="warning", said=f"late, {due}: {cost}.")]
+
+
+def _not_taken(error: Exception) -> Check:
+    if isinstance(error, SubmissionError):
+        return Check(name="intake", verdict="failed", said=legible(f"{error.verdict}: {error}"))
+    fault = str(error) if isinstance(error, OurFault) else in_words(error)
+    said = (
+        f"not tried, by no fault of yours: {fault} What came is kept; the course's staff takes it in again."
+    )
+    return Check(name="intake", verdict="warning", said=legible(said))
+
+
+def _over(assignment: Assignment, new: HandIn, course: Course) -> Check:
+    day = f"{new.received.astimezone(course.zone):%Y-%m-%d}"
+    said = f"{assignment.quota} a day are allowed, and your team has handed in so many on {day} ({course.zone}). "
+    return Check(name="quota", verdict="failed", said=said + "This one is kept, and does not count.")
+
+
+def _known(new: HandIn, received: datetime | None, ledger: Ledger, *, once: bool) -> HandIn | None:
+    """The hand-in that this one repeats."""
+    if not once:
+        return None
+    before = ledger.hand_ins(assignment=new.assignment, team=new.team)
+    before = before[-1:] if received is None else [each for each in before if each.received == received]
+    return next((each for each in before if _content(each) == _content(new)), None)
+
+
+def _content(hand_in: HandIn) -> tuple[str, ...]:
+    """What was handed in; of a folder that was refused, its name and why."""
+    if hand_in.archive_hash or hand_in.submission_hash:
+        return hand_in.archive_hash, hand_in.submission_hash
+    return hand_in.source, *(check.said for check in hand_in.checks if check.name == "intake")
+
+
+def _add(new: HandIn, ledger: Ledger, quota: int | None, course: Course) -> bool:
+    try:
+        return ledger.add(new, quota=quota, zone=course.zone)
+    except Exception as error:
+        moment = f"{new.received.astimezone(course.zone):%Y-%m-%d %H:%M:%S %Z}"
+        raise OurFault(
+            f"it came on {moment} and is kept, but could not be written down: {in_words(error)}. Hand it in again; "
+            "if that is late then, show this to the course's staff."
+        ) from error
+
+
+def _settled(new: HandIn, ledger: Ledger) -> HandIn:
+    """Write down what the checks found; where that fails, it stays received, with checks that are not finished."""
+    try:
+        ledger.settle(new)
+    except Exception:  # noqa: BLE001 - it is written down already as received
+        done = [check for check in new.checks if check.verdict == "ok"]
+        return replace(new, accepted=True, checks=(*done, UNFINISHED))
+    return new
+
+
+def _refuse(new: HandIn, path: Path, course: Course, ledger: Ledger, most: int) -> HandIn:
+    """Keep what can't be taken in as it came, and write that down."""
+    place = course.folder / "refused" / new.id
+    try:
+        place.mkdir(parents=True, mode=0o700)
+        said = _keep_as_it_came(path, place, most + OVERHEAD_BYTES)
+    except OSError as error:
+        said = f"it could not be kept as it came: {error.strerror}."
+    kept = Check(name="kept", verdict="warning", said=said)
+    new = replace(new, checks=(*new.checks, kept))
+    _add(new, ledger, None, course)
+    return new
+
+
+def _keep_as_it_came(path: Path, place: Path, most: int) -> str:
+    """Copy a file, or pack a folder's plain files, into a new folder; what is to be said of that."""
+    name = safe_name(path.resolve().name)
+    if not path.is_dir():
+        if not path.is_file() or path.stat().st_size > most:
+            return f"it is not kept, since it is no file or larger than {most / 1e6:.0f} MB."
+        with path.open("rb") as source, (place / name).open("xb") as to:
+            while part := source.read(1 << 20):
+                to.write(part)
+        return "what came is kept as it is, for the course's staff to look at."
+    left, whole = most, True
+    with tarfile.open(place / f"{name}.tar", "x") as tar:
+        try:
+            for file, entry in entries(path.resolve()):
+                if entry.is_file(follow_symlinks=False):
+                    left -= entry.stat(follow_symlinks=False).st_size
+                    whole = whole and left >= 0
+                    if whole:
+                        tar.add(file, str(file.relative_to(path.resolve())), recursive=False)
+        except SubmissionError:  # too much of it, or too deep
+            whole = False
+    return f"its files are kept{'' if whole else ', but not all of them: it is too much'}, for the staff to look at."
+
+
+def safe_name(name: str) -> str:
+    """A name for a file of ours that a stranger's had: letters, digits, dots, dashes, and not hidden."""
+    plain = "".join(c if c.isalnum() or c in "._-" else "_" for c in unicodedata.normalize("NFKC", name))
+    return plain.lstrip(".")[-MAX_NAME:].encode()[-200:].decode(errors="ignore") or "unnamed"
