@@ -12,7 +12,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.copies.weights import AXES, FEWEST, UNITS, VAGUE, WEIGHTS, Floats, Found, Layer, Model, chance, drawn
+from earmark.copies.weights import (
+    AXES,
+    FEWEST,
+    UNITS,
+    VAGUE,
+    WEIGHTS,
+    Floats,
+    Found,
+    Layer,
+    Model,
+    chance,
+    drawn,
+    unit_rows,
+)
 
 FITS = 0.8
 """How far above chance a layer must be for its order to be tried on others."""
@@ -70,7 +83,8 @@ def _best(ours: Layer, theirs: Layer, orders: list[Order]) -> tuple[Found | None
 
 def _turned(layer: Layer, order: Order, axis: int) -> list[Layer]:
     """The layer with one axis in that order, if it fits: in blocks, as of a flattened map, or repeated, as of joined
-    ones; scaled against the units before, and not."""
+    ones; scaled against the units before, and not.
+    """
     n, length = len(order.places), layer.values.shape[axis]
     if length % n:
         return []
@@ -81,8 +95,10 @@ def _turned(layer: Layer, order: Order, axis: int) -> list[Layer]:
     for places, scale in ((blocks, np.repeat(order.scale, times)), (joined, np.tile(order.scale, times))):
         values = np.take(layer.values, places, axis=axis).astype(np.float32)
         shape = [-1 if d == axis else 1 for d in range(values.ndim)]
-        for each in (values, values / scale.reshape(shape)):
-            turned.append(replace(layer, values=(each / np.abs(each).max()).astype(np.float16)))
+        turned += [
+            replace(layer, values=(each / np.abs(each).max()).astype(np.float16))
+            for each in (values, values / scale.reshape(shape))
+        ]
         if times == 1:
             break
     return turned
@@ -103,8 +119,7 @@ def _alike(ours: Layer, theirs: Layer) -> Found | None:
 
 
 def _some(units: Floats) -> Floats:
-    part = units[:, drawn(units.shape[1], WEIGHTS)]
-    return part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
+    return unit_rows(units[:, drawn(units.shape[1], WEIGHTS)])
 
 
 def _order(ours: Layer, theirs: Layer, axis: int) -> Order | None:

@@ -56,7 +56,7 @@ def agreements(labels: NDArray[np.int64], target: NDArray[np.int64]) -> dict[tup
     labels: (n_runs, n_clips), what each answered, -1 for no answer. target: (n_clips,), -1 where nobody knows, and
     everybody is wrong. Empty for fewer than FEWEST_RUNS.
     """
-    n_runs, n_clips = labels.shape
+    n_runs = len(labels)
     if n_runs < FEWEST_RUNS:
         return {}
     wrong = (labels != target) & (labels >= 0)

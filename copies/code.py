@@ -96,7 +96,9 @@ def matching_lines(a: Code, b: Code, context: int = 1) -> tuple[list[Line], list
     each = np.array(starts)[:, :, None] + np.arange(GRAM)  # (n, 2, GRAM)
     pairs = np.stack([a.line_of[each[:, 0].ravel()], b.line_of[each[:, 1].ravel()]])
     linked, counts = np.unique(pairs, axis=1, return_counts=True)
-    linked = linked[:, np.argsort(counts, kind="stable")]  # the commonest last, where it overwrites the others
+    linked = linked[
+        :, np.argsort(counts, kind="stable")
+    ]  # the commonest last, where it overwrites the others
     forth = dict(zip(*linked.tolist(), strict=True))
     back = dict(zip(*linked[::-1].tolist(), strict=True))
     return _excerpt(a, b, forth, context), _excerpt(b, a, back, context)

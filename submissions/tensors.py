@@ -21,13 +21,28 @@ Named = Iterator[tuple[str, Array]]
 INDEX_BYTES = 1 << 19
 """Of the JSON that lists all tensors, filled up with spaces."""
 SAFETENSORS = {
-    **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"},
-    **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U8": "|u1", "BOOL": "|b1"},
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "|i1",
+    "U8": "|u1",
+    "BOOL": "|b1",
 }
 STORAGES = {
-    **{"DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2", "BFloat16Storage": "<u2"},
-    **{"LongStorage": "<i8", "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "|i1"},
-    **{"ByteStorage": "|u1", "BoolStorage": "|b1"},
+    "DoubleStorage": "<f8",
+    "FloatStorage": "<f4",
+    "HalfStorage": "<f2",
+    "BFloat16Storage": "<u2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+    "ShortStorage": "<i2",
+    "CharStorage": "|i1",
+    "ByteStorage": "|u1",
+    "BoolStorage": "|b1",
 }
 DEPTH = 20
 
@@ -134,7 +149,10 @@ def _tensors(name: str, content: Any, depth: int) -> Named:
 
 
 READS: dict[str, Callable[[Path], Named]] = {
-    **{".safetensors": safetensors, ".npy": npy, ".npz": npz, ".skops": npz},
+    ".safetensors": safetensors,
+    ".npy": npy,
+    ".npz": npz,
+    ".skops": npz,
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".bin"), torch),
 }
 """By suffix: what can be read without running code that the file brings along."""
@@ -144,7 +162,9 @@ READS: dict[str, Callable[[Path], Named]] = {
 def _read(path: Path) -> list[tuple[str, Array]]:
     """The tensors of numbers in a file, float32; no answer may hold one that is not finite."""
     found = READS[path.suffix.lower()](path)
-    return [(name, np.nan_to_num(array.astype(np.float32))) for name, array in found if array.dtype.kind in "fiub"]
+    return [
+        (name, np.nan_to_num(array.astype(np.float32))) for name, array in found if array.dtype.kind in "fiub"
+    ]
 
 
 def _listed(path: Path, least: int) -> list[Any] | None:

@@ -25,6 +25,7 @@ LEAST = 64
 MOST = 100_000_000
 """Numbers that are read of one submission."""
 
+
 @dataclass(frozen=True)
 class Weights:
     """What could be read of a submission's weights."""
@@ -43,9 +44,7 @@ def read_weights(folder: Path, isolation: Isolation = "bubblewrap", limits: Limi
     paths = [path for path, entry in entries(folder) if entry.is_file(follow_symlinks=False)]
     names = sorted(str(path.relative_to(folder)) for path in paths if path.suffix.lower() in WEIGHTS)
     readable = [name for name in names if Path(name).suffix.lower() in tensors.READS]
-    unread = {
-        name: f"{Path(name).suffix} files are not read" for name in names if name not in set(readable)
-    }
+    unread = {name: f"{Path(name).suffix} files are not read" for name in names if name not in set(readable)}
     if not readable:
         return Weights({}, unread)
     try:
@@ -70,7 +69,11 @@ def _sealed(
             request = {"folder": where, "names": list(names)}
             index = _asked(session, request | {"least": LEAST}, np.zeros(tensors.INDEX_BYTES, np.uint8))
             listed = json.loads(bytes(index))
-            damaged = {name: "it is not what its name says, or older than torch 1.6" for name, found in zip(names, listed, strict=True) if found is None}
+            damaged = {
+                name: "it is not what its name says, or older than torch 1.6"
+                for name, found in zip(names, listed, strict=True)
+                if found is None
+            }
             known = [
                 Tensor(file, number, f"{names[file]}: {name}", tuple(shape))
                 for file, found in enumerate(listed)

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from earmark import __version__
-from earmark.commands import board, compare, course, data, grade, make
+from earmark.commands import board, compare, copies, course, data, grade, make
 from earmark.errors import EarmarkError, InstructorError, SubmissionError, in_words
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ sets.command("make")(data.make)
 homework = typer.Typer(help="A course: hand-ins, grades, gradebooks, feedback, copies.", no_args_is_help=True)
 homework.command("new")(course.new)
 homework.command("check")(course.check)
+homework.command("copies")(copies.copies)
 
 for command in (board.tasks, make.new, make.train, grade.check, grade.grade, board.board):
     app.command()(command)
