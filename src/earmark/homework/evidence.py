@@ -19,6 +19,8 @@ ALIKE = 0.9
 """Above chance, or above what most of the class or a baseline have: from here on a layer counts as found."""
 MANY = 0.75
 """Of the class: what so many have alike is not two students' own."""
+TELLING = 0.95
+"""The cosine that most of a class may have in common, by one seed or pretrained model, for more to be told."""
 FEWEST_OTHERS = 4
 """Of the class, below which nobody knows what most have."""
 PROBABILITY = 0.01
@@ -159,7 +161,7 @@ def _of_models(
     for number, each in sorted(layers.items()):
         floor = floors.get(number, 0.0)
         layer = a.layers[number]
-        alike = each.above(floor) >= ALIKE
+        alike = floor <= TELLING and each.above(floor) >= ALIKE
         name = same.get(layer.name, "")
         rows.append(
             LayerRow(layer.name, layer.values.size, each.cosine, max(each.chance, floor), alike, name)
