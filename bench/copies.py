@@ -2,12 +2,13 @@
 
     python bench/copies.py
 
-Students train the network of note_classification/cnn on a part of the embedded data, each with a number of epochs, a
-size of batches and a seed of their own; in a second class all keep the seed 0 that the baseline sets, so that all start from
-the same random weights and see the clips in the same order. Then five copies are made of the first student's weights,
-one of them trained on by the same script. Weights and answers of all pairs are compared as `earmark course copies`
-does; answers are to the embedded test split of seed 1. Code is compared between modules of Python's standard library,
-whose authors worked by themselves, and between the baselines, whose author is one.
+Students train the network of note_classification/cnn on a part of the embedded data, each with a number of epochs and
+a size of batches of their own. In the first class each has a seed, too; in the second all keep the seed 0 that the
+baseline sets, so that all start from the same random weights and see the clips in the same order. Then five copies
+are made of the first student's weights, one of them trained on by the same script. Weights and answers of all pairs
+are compared as `earmark course copies` does; answers are to clips of the embedded test split of seed 1. Code is
+compared between modules of Python's standard library, whose authors worked by themselves, and between the baselines,
+whose author is one.
 """
 
 import sysconfig

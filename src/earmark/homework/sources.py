@@ -112,6 +112,8 @@ def read(source: Source, report: str | None, isolation: Isolation = "bubblewrap"
     if report and source.kind != "baseline":
         try:
             text = _report(source.folder / report)
+            if not text.strip():
+                left.append((source.name, report, "there is no text in it"))
         except SubmissionError as error:
             left.append((source.name, report, str(error)))
     return Work(source, code, weights.tensors, text), left
