@@ -55,6 +55,16 @@ def test_a_copy_shares_them(answered):
     assert np.argwhere(np.triu(correlations > THRESHOLDS["answers"])).tolist() == [[0, 30]]
 
 
+def test_what_two_share_does_not_explain_itself():
+    """All others are right, so that how common a wrong answer is is known from the two alone."""
+    target = RNG.integers(10, size=200)
+    labels = np.tile(target, (6, 1))
+    labels[0] = labels[1] = (target + RNG.integers(1, 10, size=200)) % 10
+    each = agreements(labels, target)[0, 1]
+    assert each.same == each.wrong == 200
+    assert each.expected == pytest.approx(200 / 9, rel=0.2)
+
+
 def test_probabilities_are_those_of_a_binomial():
     assert _tail(np.full(20, 0.3), 9) == pytest.approx(binom.sf(8, 20, 0.3))
     assert _tail(np.full(5, 0.3), 0) == pytest.approx(1)

@@ -103,8 +103,8 @@ def test_a_permuted_copy_is_found_in_every_layer(students, scaled, noise, turn):
     else:
         original = students[4]
     copy, original = named(copy), named(original)
-    assert min(found(copy, original)) > ALIKE
-    assert min(found(original, copy)) > ALIKE
+    assert min(found(copy, original)) > 0.97  # scales are undone too: else it would be .9
+    assert min(found(original, copy)) > 0.97
     plain = [each.above() for each in look_for(copy, original).values()]
     assert min(plain) < 0.5  # the second layer's inputs are in another order
 

@@ -93,6 +93,10 @@ def _cell(pair: Pair, kind: Kind) -> Text:
 
 
 def _counts(copies: Copies) -> str:
-    counts = Counter(source.kind for source in copies.sources)
-    words = {"team": "teams", "earlier": "earlier submissions", "baseline": "baselines"}
+    counts = Counter(str(source.kind) for source in copies.sources)
+    words = {
+        "team": "teams",
+        "earlier": "earlier submissions",
+        "baseline": "baselines",
+    }
     return ", ".join(f"{counts[kind]} {word}" for kind, word in words.items())
