@@ -62,7 +62,7 @@ def test_what_two_share_does_not_explain_itself():
     labels[0] = labels[1] = (target + RNG.integers(1, 10, size=200)) % 10
     each = agreements(labels, target)[0, 1]
     assert each.same == each.wrong == 200
-    assert each.expected == pytest.approx(200 / 9, rel=0.2)
+    assert 200 / 9 < each.expected < 50
 
 
 def test_probabilities_are_those_of_a_binomial():
