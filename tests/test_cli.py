@@ -65,7 +65,7 @@ def here(monkeypatch, capsys) -> Run:
 def test_the_commands_are_the_ones_promised():
     promised = ["demo", "tasks", "new", "train", "check", "grade", "board", "rescore", "show", "doctor"]
     promised += ["compare", "rerun", "data get", "data list", "data check", "data split", "data make"]
-    promised += ["course new", "course check"]
+    promised += ["course new", "course check", "course copies"]
     assert sorted(commands()) == sorted(promised)
 
 
