@@ -11,6 +11,7 @@ from earmark import __version__
 from earmark.commands import (
     board,
     compare,
+    copies,
     course,
     course_grading,
     data,
@@ -49,6 +50,7 @@ homework.command("import")(handing_in.import_)
 homework.command("choose")(handing_in.choose)
 homework.command("hand-ins")(handing_in.hand_ins)
 homework.command("gradebook")(gradebooks.gradebook)
+homework.command("copies")(copies.copies)
 
 gradescope = typer.Typer(help="Grade an assignment inside Gradescope.", no_args_is_help=True)
 gradescope.command("build")(learning_systems.build_gradescope)
