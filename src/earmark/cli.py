@@ -11,6 +11,7 @@ from earmark import __version__
 from earmark.commands import (
     board,
     compare,
+    copies,
     course,
     course_demo,
     course_grading,
@@ -51,6 +52,7 @@ homework.command("choose")(handing_in.choose)
 homework.command("hand-ins")(handing_in.hand_ins)
 homework.command("gradebook")(gradebooks.gradebook)
 homework.command("demo")(course_demo.demo)
+homework.command("copies")(copies.copies)
 
 gradescope = typer.Typer(help="Grade an assignment inside Gradescope.", no_args_is_help=True)
 gradescope.command("build")(learning_systems.build_gradescope)

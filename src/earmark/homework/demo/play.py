@@ -24,10 +24,10 @@ from earmark.leaderboard.hand_ins import HandIn, Ledger
 OWN = Path(__file__).parent
 SEED = 7
 COMMANDS = (
-    "course grade --sample 2 --rerun --seed 1",
+    "course grade --sample 2 --rerun --seed 3",
     "course grades",
     "course gradebook --canvas {0}/canvas.csv --moodle {0}/moodle.csv --csv {0}/grades.csv",
-    "course copies --html {0}/copies.html",
+    *(f"course copies {name} --html {{0}}/copies-{name}.html" for name in STORY),
     "course report --html {0}/report.html",
     "course feedback --to {0}/feedback",
     "board --html {0}/site",

@@ -28,7 +28,7 @@ def _partials(*amplitudes: float, stretch: float = 0.0) -> Callable[[Wave], Wave
             amplitude * np.sin(2 * np.pi * number * (1 + stretch * (number - 1)) * phase)
             for number, amplitude in enumerate(amplitudes, start=1)
         ]
-        return np.sum(waves, axis=0, dtype=np.float64)
+        return np.asarray(np.sum(waves, axis=0))
 
     return play
 
@@ -49,7 +49,7 @@ def write_recordings(folder: Path, seed: int) -> None:
     """Write the notes and their manifest; a take is a group, since one player's notes belong together."""
     rng = np.random.default_rng(seed)
     (folder / "notes").mkdir(parents=True)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for split, takes in TAKES.items():
         for name, play in INSTRUMENTS.items():
             for pitch in PITCHES:
@@ -69,4 +69,4 @@ def _note(play: Callable[[Wave], Wave], pitch: int, rng: np.random.Generator) ->
     hertz = 440 * 2 ** ((pitch - 69 + rng.normal(0, 0.05)) / 12)
     wave = play(hertz * np.arange(int(SECONDS * SR)) / SR + rng.random())
     loud = rng.uniform(0.3, 0.8) * wave / np.abs(wave).max()
-    return (loud + rng.normal(0, 0.001, len(loud))).astype(np.float32)
+    return np.asarray(loud + rng.normal(0, 0.001, len(loud)), np.float32)
