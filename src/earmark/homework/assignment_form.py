@@ -150,6 +150,7 @@ class AssignmentForm(Part):
     parts: dict[Text, Most] = Field(default_factory=dict)
     parts_file: Text = ""
     report: ReportForm | None = None
+    starter: Text | None = None
     requires: list[FileName] = Field(default_factory=list)
 
     @field_validator("data")
@@ -163,6 +164,15 @@ class AssignmentForm(Part):
             near = nearest(said, [*names("datasets"), *(path.name for path in folder.glob("*/"))])
             hint = f" Did you mean {near!r}?" if near else ""
             raise ValueError(f"There is no data set and no folder {said!r}.{hint}")
+        return str((folder / said).absolute())
+
+    @field_validator("starter")
+    @classmethod
+    def _is_a_folder(cls, said: str, info: ValidationInfo) -> str:
+        folder: Path = info.context["folder"] if info.context else Path()
+        if not (folder / said).is_dir():
+            near = nearest(said, [path.name for path in folder.glob("*/")])
+            raise ValueError(f"There is no folder {said!r}.{f' Did you mean {near!r}?' if near else ''}")
         return str((folder / said).absolute())
 
     @field_validator("release")
@@ -230,6 +240,7 @@ class AssignmentForm(Part):
             noise=self.points.noise if self.points else "ignore",
             parts_file=folder / (self.parts_file or f"{PARTS}/{name}.csv") if self.parts else None,
             report=ReportRule(**dict(self.report)) if self.report else None,
+            starter=Path(self.starter) if self.starter else None,
             requires=tuple(self.requires),
             **{field: getattr(self, field) for field in fields},
         )

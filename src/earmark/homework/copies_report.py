@@ -15,7 +15,7 @@ from earmark.homework.page import render
 
 MEANINGS: Mapping[Kind, str] = {
     "code": "the share of the shorter one's tokens, names and layout aside, that the other has too; what stands in a "
-    "baseline is nobody's.",
+    "baseline or in the starter code is nobody's.",
     "weights": "the share of numbers in layers whose units are found again in the other, in whatever order and scale, "
     "beyond chance, beyond a baseline's and beyond what most of the class have.",
     "mistakes": "how many of the clips that both got wrong they got wrong in the same way: 0 is what was expected, 1 "

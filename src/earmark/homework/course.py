@@ -105,6 +105,8 @@ class Assignment:
     parts_file: Path | None = None
     """The CSV with their points; it need not exist yet."""
     report: ReportRule | None = None
+    starter: Path | None = None
+    """A folder of code that students were given to start from: in the copy check it is nobody's."""
     requires: Sequence[str] = ()
     """Files that must be there; of alternatives such as `requirements.txt|environment.yml` one."""
 

@@ -57,6 +57,7 @@ assignments:
     parts: {report: 20, code: 10}     # most points for what a person grades, in $parts/hw1.csv
     #parts_file: $parts/first.csv
     report: {file: report.pdf, pages: 4}
+    #starter: starter                # a folder of code that students start from: in the copy check it is nobody's
     requires: [README.md, "requirements.txt|environment.yml"]   # of alternatives one
 
   hw2:

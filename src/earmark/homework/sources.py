@@ -1,4 +1,4 @@
-"""What a copy check compares: the hand-ins that count, submissions of earlier years, the public baselines."""
+"""What a copy check compares: hand-ins that count, submissions of earlier years, baselines and the starter code."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +55,7 @@ class Work:
 def gather(
     course: Course, assignment: Assignment, ledger: Ledger, earlier: Sequence[Path] = ()
 ) -> tuple[list[Source], list[Left]]:
-    """The hand-in of each team that counts, what lies in folders of earlier years, the baselines; and what is missing.
+    """The hand-in of each team that counts, what lies in folders of earlier years, what is public; and what is missing.
 
     Raises InstructorError for a folder that is not there or has no submission in it.
     """
@@ -75,8 +75,10 @@ def gather(
     left += [(team, "everything", "nothing was handed in") for team in course.teams if team not in handed]
     for folder in earlier:
         found += _earlier(folder)
-    shelf = baselines(assignment.task)
-    return [*found, *(Source(name, "baseline", path) for name, path in shelf.items())], left
+    given = dict(baselines(assignment.task)) | (
+        {"starter code": assignment.starter} if assignment.starter else {}
+    )
+    return [*found, *(Source(name, "baseline", path) for name, path in given.items())], left
 
 
 def _earlier(folder: Path) -> list[Source]:

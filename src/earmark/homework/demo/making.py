@@ -108,7 +108,8 @@ def trained(
 ) -> Weights:
     """A network on a part of the classes and of the data, each time from another seed."""
     rng = np.random.default_rng(seed)
-    known = targets[:, : turn.knows or len(names)]
+    learnt = np.sort(rng.choice(len(names), turn.knows or len(names), replace=False))
+    known = targets[:, learnt]
     rows = np.flatnonzero(known.any(axis=1) | (turn.program == "frames"))
     rows = rng.permutation(rows)[: max(20, int(turn.effort * min(len(rows), FRAMES)))]
     model = MLPClassifier((HIDDEN_UNITS,), random_state=seed, max_iter=150, learning_rate_init=3e-3)
@@ -119,7 +120,7 @@ def trained(
     (w1, w2), (b1, b2) = model.coefs_, model.intercepts_
     parts = {"w1": w1, "b1": b1, "w2": w2, "b2": b2}
     return {name: part.astype(np.float32) for name, part in parts.items()} | {
-        "names": np.array(names[: known.shape[1]])
+        "names": np.array(names)[learnt]
     }
 
 

@@ -16,7 +16,7 @@ from earmark.errors import InstructorError
 from earmark.homework.course import Course
 from earmark.homework.course_file import load_course
 from earmark.homework.demo.cast import STORY, TEAMS, Turn
-from earmark.homework.demo.making import Workshop
+from earmark.homework.demo.making import PROGRAMS, Workshop
 from earmark.homework.demo.recordings import write_recordings
 from earmark.homework.handing_in import hand_in
 from earmark.leaderboard.hand_ins import HandIn, Ledger
@@ -34,6 +34,8 @@ COMMANDS = (
 )
 """In order; {0} is the folder for what they make."""
 PAGES = "pages"
+STARTER = ("bands", "frames")
+"""The programs that students are given to start from; what they add is the weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,10 @@ def start(folder: Path) -> Course:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(OWN / "course.yaml", folder)
     shutil.copytree(OWN / "parts", folder / "parts")
+    for program in STARTER:
+        shutil.copytree(
+            PROGRAMS / program, folder / "starter" / program, ignore=shutil.ignore_patterns("__pycache__")
+        )
     with (folder / "roster.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(("id", "name", "email", "login", "sis_id", "section", "team"))
