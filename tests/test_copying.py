@@ -140,6 +140,16 @@ def test_who_copied_from_whom_is_shown_and_nobody_else(course, tmp_path):
     assert as_object(copies)["pairs"][0]["evidence"]["code"]["look"]
 
 
+def test_code_that_the_assignment_hands_out_is_nobodys(course, tmp_path):
+    starter = tmp_path / "starter"
+    course.write(starter, {"own.py": course.work["anna"][0]["own.py"]}, {}, None)
+    course.work["bert"] = (course.work["anna"][0], *course.work["bert"][1:])
+    course.hand_in()
+    assert shown(course.copies()) == {("anna", "bert"): {"code"}}
+    course.assignment = replace(course.assignment, starter=starter)
+    assert shown(course.copies()) == {}
+
+
 def test_a_class_that_works_by_itself_has_no_pair(course):
     course.hand_in()
     copies = course.copies()

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -126,23 +125,35 @@ def test_gradebooks_hold_every_student(played, course, book):
     assert len((pages / "moodle.csv").read_text(encoding="utf-8-sig").splitlines()) >= 31
 
 
-def test_copies_are_named_and_nobody_else(played):
-    done = subprocess.run(
-        [sys.executable, "-m", "earmark", "course", "copies", "--json"],
-        cwd=played[0],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"EARMARK_COURSE": str(played[0])},
-    )
-    pairs = [json.loads(line) for line in done.stdout.splitlines()]
-    assert pairs
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("hw1", {("Counterpoint", "Hemiola"): {"code", "weights"}}),
+        ("hw2", {}),
+        (
+            "final",
+            {("Bandpass", "Intervallic"): {"weights", "answers"}, ("Counterpoint", "Hemiola"): {"report"}},
+        ),
+    ],
+)
+def test_who_copied_is_shown_and_nobody_else(played, name, expected):
+    words = [sys.executable, "-m", "earmark", "course", "copies", name, "--json", "--course", str(played[0])]
+    found = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
+    shown = {
+        (pair["a"], pair["b"]): {kind for kind, each in pair["evidence"].items() if each["look"]}
+        for pair in found["pairs"]
+    }
+    assert shown == expected
+
+
+def test_a_claim_that_reruns_do_not_bear_out_is_told(played):
+    assert "claim outside: claimed 0.97" in played[1]
 
 
 def test_everyone_has_a_page_and_staff_have_theirs(played):
     folder, said = played
     assert len(list((folder / "pages" / "feedback").glob("*.html"))) == 30
-    for page in ("copies.html", "report.html", "site/index.html"):
+    for page in ("copies-hw1.html", "report.html", "site/index.html"):
         assert (folder / "pages" / page).stat().st_size > 1000, said[-2000:]
 
 

@@ -127,6 +127,7 @@ MISTAKES = [
     ("data: rendered_scene", 6, "no folder 'rendered_scene'. Did you mean 'rendered_scenes'?"),
     ("data: folder", 6, "There is no data set and no folder 'folder'"),
     ("data: recording", 6, "Did you mean 'recordings'?"),
+    ("starter: recording", 6, "There is no folder 'recording'. Did you mean 'recordings'?"),
     ("late: {1 dy: 20 %}", 6, "a time such as 36 h or 1 day was expected, got '1 dy'"),
     ("late: {1 day: 0.2}", 6, "a share such as 20 % was expected, at most 100 %, got 0.2"),
     ("late:\n  1 day: 30 %\n  2 days: 20 %", 8, "1 day late costs 30 %, so 2 days can't cost 20 %"),

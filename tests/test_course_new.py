@@ -43,14 +43,16 @@ def test_every_setting_that_is_off_can_be_turned_on(folder):
     file = folder / "course.yaml"
     text = file.read_text(encoding="utf-8")
     turned_on, count = re.subn(r"^( *)#(?=\S)", r"\1", text, flags=re.MULTILINE)
-    assert count == 9
+    assert count == 10
     file.write_text(turned_on, encoding="utf-8")
     (folder / "teams.csv").write_text("team,student\nNocturnes,r006\nNocturnes,ming@example.edu\n")
-    (folder / "my-recordings").mkdir()
+    for name in ("my-recordings", "starter"):
+        (folder / name).mkdir()
     found = load_course(folder)
     first = found.assignment("hw1")
     assert (first.quota, first.split, first.late[0].minus) == (5, "test", 0.5)
     assert first.data == str(folder / "my-recordings")
+    assert first.starter == folder / "starter"
     assert first.parts_file == folder / "parts" / "first.csv"
     assert [each.id for each in found.teams["Nocturnes"].members] == ["r006", "r002"]
     assert load_task("audio_tagging").limits.folder_bytes == 100_000_000

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from earmark.homework.copying import Copies, Pair
 from earmark.homework.evidence import THRESHOLDS, Kind
+from earmark.homework.outcomes import PIPED_WIDTH
 from earmark.homework.page import render
 
 MEANINGS: Mapping[Kind, str] = {
@@ -33,6 +34,7 @@ def as_page(copies: Copies) -> str:
     return render(
         "copies.html",
         copies=copies,
+        left=not_compared(copies),
         kinds=list(THRESHOLDS),
         thresholds=THRESHOLDS,
         meanings=MEANINGS,
@@ -65,6 +67,8 @@ def _pair(pair: Pair) -> dict[str, Any]:
 
 def print_copies(console: Console, copies: Copies) -> None:
     """The pairs as a table, then what was not compared."""
+    if not console.is_terminal:  # piped, no name is broken
+        console = Console(file=console.file, width=PIPED_WIDTH, no_color=True)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     table.add_column("look here", overflow="fold")
     table.add_column("and here", overflow="fold")
@@ -81,8 +85,16 @@ def print_copies(console: Console, copies: Copies) -> None:
         )
         console.print(Text(said), highlight=False, soft_wrap=True)
     console.print(Text(f"Compared: {_counts(copies)}."), soft_wrap=True)
+    for said in not_compared(copies):
+        console.print(Text(f"Not compared: {said}."), soft_wrap=True)
+
+
+def not_compared(copies: Copies) -> list[str]:
+    """What was not compared and why, those of whom the same is to be said together."""
+    whose: dict[tuple[str, str], list[str]] = {}
     for who, what, why in copies.left:
-        console.print(Text(f"Not compared: {who}, {what}: {why}."), soft_wrap=True)
+        whose.setdefault((what, why), []).append(who)
+    return [f"{what} of {', '.join(names)}: {why}" for (what, why), names in whose.items()]
 
 
 def _cell(pair: Pair, kind: Kind) -> Text:
@@ -97,6 +109,6 @@ def _counts(copies: Copies) -> str:
     words = {
         "team": "teams",
         "earlier": "earlier submissions",
-        "baseline": "baselines",
+        "baseline": "baselines and starter codes",
     }
     return ", ".join(f"{counts[kind]} {word}" for kind, word in words.items())

@@ -29,7 +29,7 @@ THRESHOLDS: Mapping[Kind, float] = {
     "code": 0.4,  # the share of the shorter one's tokens
     "weights": 0.1,  # the share of numbers in layers that were found
     "mistakes": 0.5,  # beyond what was expected, of all that could be
-    "answers": 0.6,  # the correlation of what is left beside the class
+    "answers": 0.75,  # the correlation of what is left beside the class
     "report": 0.2,  # the share of the shorter one's shingles
 }
 
@@ -88,7 +88,7 @@ def of_code(works: Sequence[Work], left: list[Left]) -> Iterator[Alike]:
     for work, each in zip(works, prints, strict=True):
         if work.source.kind == "baseline" or (each is not None and each.own >= code.LEAST):
             continue
-        own = f"only {each.own} characters of tokens are not in a baseline too" if each else "there is none"
+        own = "there is hardly any beside that of baselines and starter code" if each else "there is none"
         left.append((work.source.name, "code", own))
     for i, j in pairs(works):
         a, b = prints[i], prints[j]

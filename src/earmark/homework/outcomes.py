@@ -12,7 +12,7 @@ from earmark.homework.grades import Grade, Gradebook, shown_points
 from earmark.leaderboard.figures import interval
 from earmark.leaderboard.layout import Column, head_and_rows, width_of
 
-PIPED_WIDTH = 100
+PIPED_WIDTH = 120
 
 
 def of_teams(book: Gradebook, assignment: Assignment) -> list[Grade]:
