@@ -10,8 +10,19 @@ PINS := pyproject.toml constraints.txt
 demo: $(VENV)/installed
 	@$(BIN)/earmark demo
 
+# Those that only compute run two at a time; the others measure time, memory or processes, and run one by one.
+COMPUTING := course_demo scoring_* dataset_* task_* rendered_* perturbing copies_* copying feedback* report_page embedding
+BESIDE := $(wildcard $(COMPUTING:%=tests/test_%.py))
+
 test: $(VENV)/installed-dev
+ifdef ARGS
 	@$(BIN)/python -m pytest -q $(ARGS)
+else
+	@failed=0; \
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(BESIDE) || failed=1; \
+	$(BIN)/python -m pytest -q $(BESIDE:%=--ignore=%) || failed=1; \
+	exit $$failed
+endif
 
 lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check .

@@ -119,7 +119,7 @@ def test_gradebooks_hold_every_student(played, course, book):
     with (pages / "canvas.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = {row["SIS Login ID"]: row for row in csv.DictReader(file)}
     for student in course.students.values():
-        assert float(rows[student.login]["hw1"]) == pytest.approx(
+        assert float(rows[student.login]["Which instrument plays this note?"]) == pytest.approx(
             book.of(student.id, "hw1").points, abs=0.005
         )
     assert len((pages / "moodle.csv").read_text(encoding="utf-8-sig").splitlines()) >= 31

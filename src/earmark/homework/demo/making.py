@@ -21,9 +21,8 @@ from earmark.splits import open_split
 
 PROGRAMS = Path(__file__).with_name("programs")
 HIDDEN_UNITS = 48
-CLIPS = 400
-"""At most so many training clips: the course is to be over in minutes."""
-FRAMES = 6000
+MOST_ROWS = 6000
+"""Of training data, clips or frames: the course is to be over in minutes."""
 
 Weights = dict[str, NDArray[Any]]
 
@@ -89,7 +88,11 @@ def _read(task: str, data: str, program: str) -> tuple[NDArray[Any], NDArray[Any
         folder = shutil.copytree(PROGRAMS / program, Path(scratch, "program"))
         np.savez(folder / "weights.npz", names=np.array(split.names))
         features_of = load_file(folder / "predict.py", f"earmark_demo_{program}").features
-    pairs = [_pair(split, clip.id, features_of(**_heard(clip.inputs()))) for clip in split.clips[:CLIPS]]
+    pairs: list[tuple[NDArray[Any], NDArray[Any]]] = []
+    for clip in split.clips:
+        pairs.append(_pair(split, clip.id, features_of(**_heard(clip.inputs()))))
+        if sum(len(x) for x, _ in pairs) >= MOST_ROWS:
+            break
     return np.vstack([x for x, _ in pairs]), np.vstack([y for _, y in pairs]), split.names
 
 
@@ -111,7 +114,7 @@ def trained(
     learnt = np.sort(rng.choice(len(names), turn.knows or len(names), replace=False))
     known = targets[:, learnt]
     rows = np.flatnonzero(known.any(axis=1) | (turn.program == "frames"))
-    rows = rng.permutation(rows)[: max(20, int(turn.effort * min(len(rows), FRAMES)))]
+    rows = rng.permutation(rows)[: max(20, int(turn.effort * len(rows)))]
     model = MLPClassifier((HIDDEN_UNITS,), random_state=seed, max_iter=150, learning_rate_init=3e-3)
     single = known[rows].sum(axis=1).max() == 1 and turn.program != "frames"
     truth = known[rows].argmax(axis=1) if single else known[rows]
