@@ -31,6 +31,12 @@ def grade(
     ] = None,
     device: Device = "auto",
     isolation: IsolationName = "bubblewrap",
+    valid: Annotated[
+        bool,
+        typer.Option(
+            "--valid", help="Also run them on the validation split: feedback then has clips to hear."
+        ),
+    ] = False,
     sample: Annotated[
         int | None, typer.Option(help="Draw so many of the graded hand-ins of each assignment.", min=1)
     ] = None,
@@ -61,7 +67,7 @@ def grade(
     from earmark.errors import InstructorError
     from earmark.homework.claims import drawn
     from earmark.homework.course_file import load_course
-    from earmark.homework.grading import alone, asked_for, to_grade
+    from earmark.homework.grading import alone, asked_for, to_grade, to_hear
     from earmark.leaderboard.hand_ins import Ledger
     from earmark.leaderboard.store import Store
 
@@ -74,6 +80,7 @@ def grade(
         console.print("No assignment is due yet. Name one to grade it all the same.", highlight=False)
     with alone(course), Store(here.database()) as store, Ledger(here.database()) as ledger:
         work = to_grade(course, assignments, store, ledger)
+        work += to_hear(course, assignments, store, ledger) if valid else []
         code = _run([replace(each, device=device, isolation=sealed) for each in work], jobs, console)
         if sample:
             seed = secrets.randbits(32) if seed is None else seed

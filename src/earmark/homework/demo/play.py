@@ -25,6 +25,7 @@ OWN = Path(__file__).parent
 SEED = 7
 COMMANDS = (
     "course grade --sample 2 --rerun --seed 3",
+    "course grade final --valid",
     "course grades",
     "course gradebook --canvas {0}/canvas.csv --moodle {0}/moodle.csv --csv {0}/grades.csv",
     *(f"course copies {name} --html {{0}}/copies-{name}.html" for name in STORY),
