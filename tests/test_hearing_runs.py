@@ -41,4 +41,4 @@ def test_hand_ins_that_count_and_have_no_such_run_are_heard(desk):
 def test_of_a_folder_of_the_courses_own_nobody_knows_what_was_handed_out(desk):
     desk.hand_in("reds")
     assert heard(desk, assignment(task="audio_tagging", data="recordings")) == {}
-    assert heard(desk, assignment(task="audio_tagging", data="rendered_effects")) == {"reds": "valid"}
+    assert heard(desk, assignment(task="audio_tagging", data="rendered_scenes")) == {"reds": "valid"}
