@@ -129,6 +129,7 @@ def test_a_board_is_printed_without_what_the_tasks_need(own_course, form):
             "is not there. Did you mean audio_tagging/cnn?",
         ),
         (("grade", "--resume", "--task", "audio_tagging"), "leave --task out"),
+        (("board", "--html", "/proc/no/site"), "/proc/no"),
         (("tasks", "audio_taging"), "Did you mean 'audio_tagging'?"),
         (("board", "audio_taging"), "Did you mean 'audio_tagging'?"),
         (("train", "audio_tagging/cn"), "Did you mean 'cnn'?"),

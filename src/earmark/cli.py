@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -104,9 +105,20 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("EARMARK_DEBUG"):
             raise
+        if isinstance(error, OSError) and _typed(error.filename):
+            typer.secho(f"earmark: {error.filename}: {error.strerror}.", err=True, fg="red")
+            sys.exit(2)
         typer.secho(f"earmark: our own fault: {in_words(error)}", err=True, fg="red")
         typer.echo(
             "EARMARK_DEBUG=1 shows where. Finished runs are safe, and `earmark grade --resume` ends the others.",
             err=True,
         )
         sys.exit(3)
+
+
+def _typed(path: object) -> bool:
+    """Whether whoever typed the command named this path, or a folder above it, so that they can mend it."""
+    named = [Path(word.partition("=")[2] or word).absolute() for word in sys.argv[1:]]
+    return isinstance(path, str | Path) and any(
+        Path(path).absolute().is_relative_to(each) for each in named if len(each.parts) > 1
+    )

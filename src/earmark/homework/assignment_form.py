@@ -24,6 +24,7 @@ from earmark.located import Keys, Misplaced, Part, misplaced
 from earmark.quantities import duration, quantity, share
 from earmark.rules import Moment, limits_said
 from earmark.shelf import baselines, names
+from earmark.splits import EMBEDDED
 from earmark.submissions.folder import plain
 
 PARTS = "parts"
@@ -105,6 +106,10 @@ def _rising(said: dict[str | float, float]) -> dict[str | float, float]:
         if fewer < some:
             what = f"a score of {low:g} earns {some:g}, so {high:g} can't earn {fewer:g}"
             raise Misplaced(((f"{high:g}",), what))
+    for name, extreme, most in (("best", max(said.values()), "most"), ("blank", min(said.values()), "least")):
+        if name in said and said[name] != extreme:
+            what = f"{name} must earn the {most} of the scale, which is {extreme:g}, got {said[name]:g}"
+            raise Misplaced(((name,), what))
     return said
 
 
@@ -165,6 +170,14 @@ class AssignmentForm(Part):
             hint = f" Did you mean {near!r}?" if near else ""
             raise ValueError(f"There is no data set and no folder {said!r}.{hint}")
         return str((folder / said).absolute())
+
+    @field_validator("split")
+    @classmethod
+    def _is_a_split(cls, said: str, info: ValidationInfo) -> str:
+        """One that the embedded data has; of other data it is asked when it is opened."""
+        if info.data.get("data") is None and said and said not in EMBEDDED:
+            raise ValueError(str(unknown_name("split", said, EMBEDDED)))
+        return said
 
     @field_validator("starter")
     @classmethod

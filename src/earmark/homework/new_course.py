@@ -146,7 +146,9 @@ def start_course(folder: Path) -> None:
     if there or (folder.exists() and not folder.is_dir()):
         what = f"has {' and '.join(there)} already" if there else "is a file"
         raise InstructorError(f"{folder} {what}: name a folder without, and nothing is overwritten.")
-    (folder / PARTS).mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)  # names, marks and the hidden split are its owner's
+    (folder / PARTS).mkdir()
     course = Template(COURSE).substitute(_moments(clock.now().date()), parts=PARTS)
     for name, text in zip(FILES, (course, ROSTER, README), strict=True):
         (folder / name).write_text(text, encoding="utf-8")
