@@ -117,8 +117,9 @@ def main() -> None:
 
 
 def _typed(path: object) -> bool:
-    """Whether whoever typed the command named this path, or a folder above it, so that they can mend it."""
+    """Whether whoever typed the command named this path, or one in or above it, so that they can mend it."""
+    if not isinstance(path, str | Path):
+        return False
+    at = Path(path).absolute()
     named = [Path(word.partition("=")[2] or word).absolute() for word in sys.argv[1:]]
-    return isinstance(path, str | Path) and any(
-        Path(path).absolute().is_relative_to(each) for each in named if len(each.parts) > 1
-    )
+    return any(at.is_relative_to(each) or each.is_relative_to(at) for each in named if len(each.parts) > 1)
