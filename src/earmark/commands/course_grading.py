@@ -118,7 +118,7 @@ def grades(
         book = gradebook(course, store, ledger)
     if assignment or student:
         of = [student] if student else list(course.students)
-        print_why([book.of(who, each.name) for who in of for each in chosen], Console())
+        print_why([book.of(who, each.name) for who in of for each in chosen], course.zone, Console())
     else:
         print_grades(book, Console())
     print_strangers(book, Console(stderr=True))

@@ -1,13 +1,14 @@
 """What came of grading, as it prints: a team's outcome for an assignment, a class's grades, one student's in full."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from earmark.homework.claims import SpotCheck
-from earmark.homework.course import Assignment
+from earmark.homework.course import Assignment, Team
 from earmark.homework.grades import Grade, Gradebook, shown_points
 from earmark.leaderboard.figures import interval
 from earmark.leaderboard.layout import Column, head_and_rows, width_of
@@ -47,7 +48,7 @@ def print_outcomes(
     """An assignment's teams: state, score, points of the headline, what lateness takes, and what there is to say."""
     grades = of_teams(book, assignment)
     columns = [
-        Column("team", [_line(grade.team.name) for grade in grades], least=8),
+        Column("team", [who(grade.team) for grade in grades], least=8),
         Column("state", [grade.state for grade in grades]),
         Column("score [95 % interval]", [_score(grade) for grade in grades]),
         Column("headline", [_points(grade.headline) for grade in grades], right=True),
@@ -80,13 +81,13 @@ def print_grades(book: Gradebook, console: Console) -> None:
     print_columns(columns, console)
 
 
-def print_why(grades: Iterable[Grade], console: Console) -> None:
-    """Grades in full: what was handed in, what ran, how its points come about."""
+def print_why(grades: Iterable[Grade], zone: tzinfo, console: Console) -> None:
+    """Grades in full: what was handed in, by the course's `zone`, what ran, how its points come about."""
     for grade in grades:
         console.print(
             Text(f"{grade.student.id}  {_line(grade.student.name)}, {grade.assignment.name}: {grade.state}")
         )
-        for line in _why(grade):
+        for line in _why(grade, zone):
             console.print(Text(f"  {_line(line)}"), soft_wrap=True)
 
 
@@ -104,12 +105,20 @@ def print_columns(columns: Sequence[Column], console: Console) -> None:
         console.print(Text(line), soft_wrap=True)
 
 
-def _why(grade: Grade) -> Iterable[str]:
+def who(team: Team) -> str:
+    """A team's name; of someone alone their name beside it."""
+    return _line(f"{team.name} {team.members[0].name}" if team.alone else team.name)
+
+
+def _why(grade: Grade, zone: tzinfo) -> Iterable[str]:
     if grade.hand_in:
-        chosen = ", chosen by the team" if grade.hand_in.chosen else ""
-        yield f"hand-in {grade.hand_in.id}, received {grade.hand_in.received:%Y-%m-%d %H:%M} UTC{chosen}"
+        chosen = ", which was chosen" if grade.hand_in.chosen else ""
+        moment = grade.hand_in.received.astimezone(zone)
+        yield f"hand-in {grade.hand_in.id}, received {moment:%Y-%m-%d %H:%M %z}{chosen}"
     if grade.run:
         yield f"run {grade.run.id}: {_score(grade) or grade.run.state}"
+    if failed := _clips_failed(grade):
+        yield failed
     yield f"headline: {_points(grade.headline)}"
     for part, value in grade.parts.items():
         yield f"{part}: {_points(value)} of {grade.assignment.parts[part]:g}"
@@ -119,12 +128,22 @@ def _why(grade: Grade) -> Iterable[str]:
 
 def _said(grade: Grade, checks: Mapping[str, SpotCheck]) -> str:
     check = checks.get(grade.hand_in.id) if grade.hand_in else None
-    said = [*grade.notes]
+    said = [*([failed] if (failed := _clips_failed(grade)) else []), *grade.notes]
+    if check and check.rerun_agrees:
+        said.append("rerun agrees")
     if check and check.claim_agrees is not None:
         said.append(f"claim {check.claim_said}")
     if check and check.rerun_agrees is False:
         said.append(f"rerun does NOT agree: {check.rerun_said}")
     return _line("; ".join(said))
+
+
+def _clips_failed(grade: Grade) -> str:
+    """That some of its clips failed, and were scored as blank answers."""
+    run = grade.run
+    if run is None or not run.clips_failed or run.state != "scored":
+        return ""
+    return f"{run.clips_failed} of {run.clips_failed + run.clips_ok} clips failed and count as blank"
 
 
 def _score(grade: Grade) -> str:

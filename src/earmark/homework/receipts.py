@@ -7,13 +7,14 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from earmark.errors import InstructorError, nearest
 from earmark.homework.counting import counting
 from earmark.homework.course import Course, Team
 from earmark.homework.importing import Imported
+from earmark.homework.outcomes import print_columns
 from earmark.leaderboard.hand_ins import HandIn
+from earmark.leaderboard.layout import Column
 from earmark.submissions.errors import legible
 
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
@@ -96,21 +97,31 @@ def counts_by_team(hand_ins: Sequence[HandIn], course: Course) -> Counting:
 
 def print_table(hand_ins: Sequence[HandIn], counts: Counting, course: Course) -> None:
     """All hand-ins, the oldest first."""
-    table = Table("receipt", "assignment", "team", "received", "what", "", "counts", "remarks")
-    for each in hand_ins:
-        key = (each.assignment, each.team)
-        chosen = counts.get(key)
-        counted = ("chosen" if each.chosen else "yes") if chosen and chosen.id == each.id else ""
-        table.add_row(
-            each.id,
-            *map(_shown, key),
-            moment(each.received, course),
-            _shown(each.source),
-            "accepted" if each.accepted else "[red]not accepted[/red]",
-            counted,
-            ", ".join(f"{check.name} {check.verdict}" for check in each.checks if check.verdict != "ok"),
-        )
-    Console().print(table)
+    chosen = [counts.get((each.assignment, each.team)) for each in hand_ins]
+    counted = [
+        found is not None and found.id == each.id for each, found in zip(hand_ins, chosen, strict=True)
+    ]
+    columns = [
+        Column("receipt", [each.id for each in hand_ins]),
+        Column("assignment", [_plain(each.assignment) for each in hand_ins]),
+        Column("team", [_plain(each.team) for each in hand_ins]),
+        Column("received", [moment(each.received, course) for each in hand_ins]),
+        Column("accepted", ["yes" if each.accepted else "no" for each in hand_ins]),
+        Column(
+            "counts",
+            [
+                ("chosen" if each.chosen else "yes") if yes else ""
+                for each, yes in zip(hand_ins, counted, strict=True)
+            ],
+        ),
+        Column("what", [_plain(each.source) for each in hand_ins]),
+        Column("remarks", [_remarks(each) for each in hand_ins], least=20),
+    ]
+    print_columns(columns, Console())
+
+
+def _remarks(hand_in: HandIn) -> str:
+    return ", ".join(f"{check.name} {check.verdict}" for check in hand_in.checks if check.verdict != "ok")
 
 
 def imported_object(one: Imported) -> dict[str, Any]:
@@ -128,22 +139,15 @@ def imported_object(one: Imported) -> dict[str, Any]:
 def print_imported(found: Sequence[Imported], nothing: Sequence[Team], course: Course) -> None:
     """A table of what came of each thing in an export, and who has handed in nothing."""
     console = Console()
-    table = Table("found", "whose", "receipt", "received", "", "remarks")
-    for one in found:
-        given = one.hand_in
-        checks = given.checks if given else ()
-        failed = [f"{check.name}: {check.said}" for check in checks if check.verdict == "failed"]
-        refused = "not accepted" if given else "not taken"
-        state = "[green]accepted[/green]" if one.is_well else f"[red]{refused}[/red]"
-        table.add_row(
-            _shown(one.found),
-            _shown(one.team.name) if one.team else "[red]nobody[/red]",
-            given.id if given else "",
-            moment(given.received, course) if given else "",
-            state,
-            _shown(" ".join([*failed, one.said])),
-        )
-    console.print(table)
+    columns = [
+        Column("found", [_plain(one.found) for one in found]),
+        Column("whose", [_plain(one.team.name) if one.team else "nobody" for one in found]),
+        Column("receipt", [one.hand_in.id if one.hand_in else "" for one in found]),
+        Column("received", [moment(one.hand_in.received, course) if one.hand_in else "" for one in found]),
+        Column("accepted", ["yes" if one.is_well else "no" if one.hand_in else "not taken" for one in found]),
+        Column("remarks", [_plain(_said_of(one)) for one in found], least=30),
+    ]
+    print_columns(columns, console)
     new = sum(one.hand_in is not None and not one.known for one in found)
     nobody = sum(one.team is None for one in found)
     console.print(f"{new} new, {len(found) - new} not; {nobody} matched nobody.", highlight=False)
@@ -159,10 +163,19 @@ def print_imported(found: Sequence[Imported], nothing: Sequence[Team], course: C
         console.print(f"Nothing was handed in by: {names}", highlight=False, soft_wrap=True)
 
 
+def _said_of(one: Imported) -> str:
+    checks = one.hand_in.checks if one.hand_in else ()
+    return " ".join([*(f"{each.name}: {each.said}" for each in checks if each.verdict == "failed"), one.said])
+
+
+def _plain(text: str) -> str:
+    return legible(text).replace("\n", " ")
+
+
 def _who(team: Team) -> str:
     return f"{team.members[0].name} ({team.name})" if team.alone else team.name
 
 
 def _shown(text: str) -> str:
     """A stranger's words, harmless to a terminal and never read as markup."""
-    return escape(legible(text).replace("\n", " "))
+    return escape(_plain(text))
