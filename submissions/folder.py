@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import os
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from earmark.submissions.errors import SubmissionError, refused
 from earmark.submissions.limits import Limits
@@ -37,6 +38,7 @@ SKIPPED = frozenset({"__pycache__", ".git", ".github", ".hg", ".svn"})
 """Folders that are no part of a submission: neither hashed nor kept nor run."""
 STEERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the direction of the text around them."""
+EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,11 @@ def plain(text: str) -> str:
     return text.strip()
 
 
+def exponent(value: object) -> object:
+    """The number that a text such as 6e-1 is, which YAML 1.1 takes for a text without a point; else the value."""
+    return float(value) if isinstance(value, str) and EXPONENT.fullmatch(value) else value
+
+
 Short = Annotated[str, Field(max_length=100), AfterValidator(plain)]
 Line = Annotated[str, Field(max_length=300), AfterValidator(plain)]
 
@@ -86,7 +93,7 @@ class Declaration(BaseModel):
     external_data: Annotated[list[Line], Field(max_length=50)] = []
     pretrained: Annotated[list[Line], Field(max_length=50)] = []
     from_scratch: bool | None = None
-    valid_score: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    valid_score: Annotated[float | None, BeforeValidator(exponent), Field(allow_inf_nan=False)] = None
 
 
 def checked_files(path: Path, *, max_bytes: int) -> list[Path]:
@@ -238,7 +245,7 @@ def read_declaration(file: Path) -> Declaration:
 
 
 def _check_tokens(text: str) -> None:
-    """Refuse what makes a small YAML file take long or much memory: aliases and deep nesting."""
+    """Refuse what makes a small YAML file take long or much memory: aliases, deep nesting; and tags, which break it."""
     depth = 0
     for token in yaml.scan(text):
         depth += isinstance(token, OPENING) - isinstance(token, CLOSING)
@@ -246,6 +253,10 @@ def _check_tokens(text: str) -> None:
             raise refused(f"{DECLARATION} is not YAML as we know it: it is nested too deeply.")
         if isinstance(token, yaml.AliasToken):
             raise refused(f"{DECLARATION} uses an alias (*name); write the value out.")
+        if isinstance(token, yaml.TagToken):
+            raise refused(
+                f"{DECLARATION} is not YAML as we know it: it has a tag (!name); write the value alone."
+            )
 
 
 def _fault(error: dict[str, Any]) -> str:

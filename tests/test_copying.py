@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from earmark import course as folders
 from earmark.cli import app
-from earmark.errors import InstructorError
+from earmark.errors import InstructorError, OurFault
 from earmark.homework.answered import answered
 from earmark.homework.copies_report import as_object, as_page
 from earmark.homework.copying import find_copies
@@ -148,6 +148,29 @@ def test_code_that_the_assignment_hands_out_is_nobodys(course, tmp_path):
     assert shown(course.copies()) == {("anna", "bert"): {"code"}}
     course.assignment = replace(course.assignment, starter=starter)
     assert shown(course.copies()) == {}
+
+
+def test_a_report_is_found_however_its_name_is_capitalised(course):
+    course.work["bert"] = (*course.work["bert"][:2], course.work["anna"][2])
+    course.hand_in()
+    kept = folders.submissions() / f"{NAMES.index('bert'):064d}"
+    (kept / "report.txt").rename(kept / "Report.TXT")
+    assert shown(course.copies()) == {("anna", "bert"): {"report"}}
+
+
+def test_a_report_that_we_fail_to_read_is_left_and_the_others_are_compared(course, monkeypatch):
+    course.work["bert"] = (*course.work["bert"][:2], course.work["anna"][2])
+    course.hand_in()
+
+    def broken(path):
+        if path.parent.name == f"{0:064d}":
+            raise OurFault("no process could be started")
+        return path.read_text()
+
+    monkeypatch.setattr("earmark.homework.sources._report", broken)
+    copies = course.copies()
+    assert ("anna", "report.txt", "no process could be started") in copies.left
+    assert {each.kind: each.pairs for each in copies.spreads}["report"] == 15
 
 
 def test_a_class_that_works_by_itself_has_no_pair(course):

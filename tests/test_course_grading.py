@@ -19,6 +19,7 @@ from earmark.errors import InstructorError
 from earmark.homework.course import Anchor
 from earmark.homework.grades import gradebook
 from earmark.homework.grading import alone, asked_for, to_grade
+from earmark.homework.handing_in import UNFINISHED
 from earmark.plan import Plan
 from earmark.resuming import plans
 
@@ -226,6 +227,16 @@ def test_the_command_grades_what_is_due_and_tells_what_came_of_it(
     assert "headline: 80.00" in printed
     assert "1.0 h late: 20% of its points are taken off" in printed
     assert "points: 64.00 of 80" in printed
+
+
+@pytest.mark.system("bubblewrap")
+def test_the_command_ends_checks_that_were_stopped_before_it_grades(desk, toy, command):
+    folder = toy.submit("reds", submission__yaml="task: another\n")
+    desk.hand_in("reds", folder, checks=(UNFINISHED,))
+    code, _, said = command(course_of(TEAMS, toy_assignment(toy)), "grade", "hw1")
+    assert code == 0
+    assert "hw1, reds: checked again: not accepted" in said
+    assert runs_of(desk) == {}
 
 
 def test_what_is_asked_for_is_due_or_named(toy, monkeypatch):

@@ -1,13 +1,14 @@
 """A gradebook against values worked out by hand: the scale, lateness, parts, and every state a hand-in can be in."""
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from toy_course import DUE, HOUR, Desk, assignment, course_of
 
 from earmark.errors import InstructorError
-from earmark.homework.course import Anchor
+from earmark.homework.course import Anchor, LateStep
 from earmark.homework.grades import gradebook, shown_points
 from earmark.shelf import baselines
 from earmark.submissions.folder import open_submission
@@ -108,6 +109,42 @@ def test_one_that_failed_has_no_more_than_blank_would_and_keeps_its_other_parts(
     assert ann.notes == ("crashed: ValueError: odd", "clear")
     assert book.of("bo", "hw1").points is None  # the report is not graded yet
     assert book.of("cy", "hw1").headline == 10
+
+
+def test_where_nothing_counts_parts_are_as_late_as_what_came_last(desk, tmp_path):
+    file = tmp_path / "hw1.csv"
+    file.write_text("team,report\nreds,10\nblues,10\ngreens,10\n")
+    desk.refused("reds", received=DUE - HOUR)
+    desk.refused("reds", received=DUE + HOUR)
+    desk.refused("blues", received=DUE + 500 * HOUR)
+    desk.refused("greens")
+    book = book_of(desk, assignment(parts_file=file))
+    earned = {who: (book.of(who, "hw1").penalty, book.of(who, "hw1").points) for who in ("ann", "cy", "di")}
+    assert earned == {"ann": (0.2, 8), "cy": (1, 0), "di": (0, 10)}
+    assert book.of("cy", "hw1").notes[-1] == "500.0 h late: 100% of its points are taken off"
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+FORWARD = datetime(2027, 3, 28, 0, tzinfo=BERLIN)
+BACK = datetime(2026, 10, 25, 0, tzinfo=BERLIN)
+
+
+@pytest.mark.parametrize("zone", [UTC, BERLIN])
+@pytest.mark.parametrize(
+    ("due", "hours", "penalty"),
+    [(FORWARD, 23.5, 0.2), (FORWARD, 24, 0.2), (FORWARD, 24.1, 1), (BACK, 24, 0.2), (BACK, 24.5, 1)],
+)
+def test_hours_pass_as_they_do_when_clocks_are_put_forward_and_back(zone, due, hours, penalty):
+    late = assignment(due=due, late=(LateStep(within=24 * HOUR, minus=0.2),))
+    received = (due.astimezone(UTC) + hours * HOUR).astimezone(zone)
+    assert late.penalty(received) == penalty
+    assert (received.astimezone(UTC) <= late.closes) == (penalty < 1)
+
+
+def test_an_hour_that_comes_twice_is_two_hours():
+    due = BACK.replace(hour=2, minute=30)
+    strict = assignment(due=due, late=())
+    assert [strict.penalty(due.replace(minute=10, fold=fold)) for fold in (0, 1)] == [0, 1]
 
 
 def test_of_several_hand_ins_one_counts(desk):

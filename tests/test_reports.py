@@ -1,5 +1,6 @@
 """Reports: what opens, what is too long, empty or hostile, and whom a report names."""
 
+import os
 import zlib
 from datetime import UTC
 from pathlib import Path
@@ -16,7 +17,14 @@ RULE = ReportRule(pages=2)
 WORDS = "We trained a small network on loud and quiet notes, and this is what we found. " * 4
 
 
-def pdf(path: Path, *pages: str, packed: bytes | None = None, tree: str = "") -> Path:
+def pdf(
+    path: Path,
+    *pages: str,
+    packed: bytes | None = None,
+    tree: str = "",
+    how: str = "/FlateDecode",
+    locked: str = "",
+) -> Path:
     """Write a PDF by hand: a line of text a page; or a page with this packed stream, or this tree of pages."""
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
@@ -33,14 +41,14 @@ def pdf(path: Path, *pages: str, packed: bytes | None = None, tree: str = "") ->
             "/Resources << /Font << /F1 3 0 R >> >> >>"
         )
         body = stream.decode("latin1")
-        objects.append(f"<< /Length {len(body)} /Filter /FlateDecode >>\nstream\n{body}\nendstream")
+        objects.append(f"<< /Length {len(body)} /Filter {how} >>\nstream\n{body}\nendstream")
     objects[1] = tree or f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} >>"
     text, places = "%PDF-1.4\n", []
     for number, content in enumerate(objects, start=1):
         places.append(len(text))
         text += f"{number} 0 obj\n{content}\nendobj\n"
     table = "".join(f"{place:010} 00000 n \n" for place in places)
-    end = f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(text)}\n%%EOF\n"
+    end = f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R {locked} >>\nstartxref\n{len(text)}\n%%EOF\n"
     path.write_bytes(
         (text + f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}{end}").encode("latin1")
     )
@@ -114,6 +122,40 @@ def test_what_is_no_pdf_is_said(tmp_path, content, words):
         read_report(path)
 
 
+AES = (
+    "/Encrypt << /Filter /Standard /V 5 /R 6 /Length 256 /O (x) /U (y) /P -4 /OE (a) /UE (b) /Perms (c) "
+    "/CF << /StdCF << /CFM /AESV3 >> >> /StmF /StdCF /StrF /StdCF >> /ID [(a) (b)]"
+)
+ODD_LOCK = "/Encrypt << /Filter /Standard /V 9 /R 2 /O (x) /U (y) /P -4 >> /ID [(a) (b)]"
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        ({"how": "/FooDecode"}, "holds what is not read here"),
+        ({"how": "/Crypt /DecodeParms << /Name /Foo >>"}, "holds what is not read here"),
+        ({"how": "/JBIG2Decode"}, "packed in a way that is not read here"),
+        ({"locked": AES}, "it is encrypted, or packed"),
+        ({"locked": ODD_LOCK}, "holds what is not read here"),
+    ],
+)
+def test_what_pypdf_does_not_know_is_the_students_and_names_no_file_of_ours(tmp_path, odd, words):
+    path = pdf(tmp_path / "report.pdf", WORDS, **odd)
+    with pytest.raises(SubmissionError, match=words) as caught:
+        read_report(path)
+    assert "/" not in str(caught.value)
+
+
+def test_no_program_is_started_to_read_a_report(tmp_path, monkeypatch):
+    program = tmp_path / "jbig2dec"
+    program.write_text(f"#!/bin/sh\necho jbig2dec 0.20\nmkdir -p {tmp_path}/started\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(SubmissionError):
+        read_report(pdf(tmp_path / "report.pdf", WORDS, how="/JBIG2Decode"))
+    assert not (tmp_path / "started").exists()
+
+
 def test_a_truncated_report_is_the_students_and_never_ours(tmp_path):
     whole = pdf(tmp_path / "whole.pdf", WORDS).read_bytes()
     for end in range(9, len(whole), len(whole) // 5):
@@ -173,7 +215,7 @@ def test_limits_hold_and_a_fault_of_ours_is_ours(tmp_path, monkeypatch):
     with pytest.raises(SubmissionError, match="more memory"):
         read_report(pdf(tmp_path / "large.pdf", WORDS))
     reader.write_text("raise ImportError('no pypdf here')\n")
-    with pytest.raises(OurFault, match="no pypdf here"):
+    with pytest.raises(OurFault, match=r"read: ImportError: no pypdf here$"):
         read_report(pdf(tmp_path / "ours.pdf", WORDS))
 
 

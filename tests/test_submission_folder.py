@@ -46,6 +46,15 @@ def test_a_declaration_is_read(folder):
     assert submission.valid_score == 1.0
 
 
+@pytest.mark.parametrize(
+    ("text", "value"), [("6e-1", 0.6), ("1e300", 1e300), ("-5.E+0", -5.0), (".5e1", 5.0)]
+)
+def test_a_score_may_be_written_with_an_exponent(folder, text, value):
+    (folder / "submission.yaml").write_text(f"title: 1e3\nvalid_score: {text}\n")
+    submission = open_submission(folder, max_bytes=MB)
+    assert (submission.valid_score, submission.title) == (value, "1e3")
+
+
 DECLARATIONS = [
     ("titel: x", "unknown key 'titel', did you mean 'title'?"),
     ("title: [a]", "'title': Input should be a valid string, got list"),
@@ -65,6 +74,12 @@ DECLARATIONS = [
     ("a: &a [x]\nb: [*a, *a]", "uses an alias"),
     ("? [a]\n: b", "not YAML"),
     ("!!python/object/apply:os.system ['true']", "not YAML"),
+    *(
+        (f"title: !!{tag}", "has a tag")
+        for tag in ("timestamp foo", "bool foo", "int ''", "float ''", "str x")
+    ),
+    ("valid_score: 1e999", "'valid_score': Input should be a finite number"),
+    ("valid_score: e-1", "'valid_score'"),
     ("x" * 70_000, "larger than 64 KiB"),
     (b"title: \xff\xfe", "not in UTF-8"),
     ("", None),

@@ -67,7 +67,9 @@ def grade(
     from earmark.errors import InstructorError
     from earmark.homework.claims import drawn
     from earmark.homework.course_file import load_course
+    from earmark.homework.finishing import finish
     from earmark.homework.grading import alone, asked_for, to_grade, to_hear
+    from earmark.homework.receipts import print_finished
     from earmark.leaderboard.hand_ins import Ledger
     from earmark.leaderboard.store import Store
 
@@ -79,6 +81,8 @@ def grade(
     if not assignments:
         console.print("No assignment is due yet. Name one to grade it all the same.", highlight=False)
     with alone(course), Store(here.database()) as store, Ledger(here.database()) as ledger:
+        for each in assignments:
+            print_finished(finish(course, each, ledger, sealed), course, console)
         work = to_grade(course, assignments, store, ledger)
         work += to_hear(course, assignments, store, ledger) if valid else []
         code = _run([replace(each, device=device, isolation=sealed) for each in work], jobs, console)

@@ -96,7 +96,7 @@ def _received(assignment: Assignment, grades: Sequence[Grade]) -> dict[str, int]
 
 
 def _how_late(received: datetime, assignment: Assignment, steps: Sequence[tuple[timedelta, str]]) -> str:
-    return next((said for within, said in steps if received <= assignment.due + within), "too late")
+    return next((said for within, said in steps if assignment.lateness(received) <= within), "too late")
 
 
 def as_object(of: Overview) -> dict[str, Any]:

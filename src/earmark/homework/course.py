@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Literal
 
@@ -118,13 +118,18 @@ class Assignment:
     @property
     def closes(self) -> datetime:
         """After this moment a hand-in earns nothing."""
-        return self.due + (self.late[-1].within if self.late else timedelta())
+        return self.due.astimezone(UTC) + (self.late[-1].within if self.late else timedelta())
+
+    def lateness(self, received: datetime) -> timedelta:
+        """How long after the due moment it came, whatever clocks were set to meanwhile; negative before it."""
+        return received.astimezone(UTC) - self.due.astimezone(UTC)
 
     def penalty(self, received: datetime) -> float:
         """The share of its points, 0 to 1, that a hand-in loses which came at this moment."""
-        if received <= self.due:
+        late = self.lateness(received)
+        if late <= timedelta():
             return 0.0
-        return next((step.minus for step in self.late if received <= self.due + step.within), 1.0)
+        return next((step.minus for step in self.late if late <= step.within), 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Literal
 
 from earmark.homework.by_hand import ByHand, given_by_hand
@@ -78,6 +79,8 @@ class _Standing:
 
     state: State
     hand_in: HandIn | None = None
+    received: datetime | None = None
+    """When what counts came, or where nothing does, what came last; None where nothing did."""
     run: RunRecord | None = None
     score: ScoreRecord | None = None
     headline: float | None = None
@@ -141,30 +144,37 @@ def _standing(
     if not hand_ins:
         return _Standing(state="open") if open_ else _Standing(state="missing", headline=0.0)
     if counted is None:
-        failed = [check for check in hand_ins[-1].checks if check.verdict == "failed"]
-        notes = tuple(f"{check.name}: {check.said}" for check in failed)
-        return _Standing(state="refused", headline=None if open_ else 0.0, notes=notes)
-    notes = (_lateness(assignment, counted.received),) if counted.received > assignment.due else ()
+        last = hand_ins[-1]
+        failed = [check for check in last.checks if check.verdict == "failed"]
+        notes = (*(f"{check.name}: {check.said}" for check in failed), *_lateness(assignment, last.received))
+        headline = None if open_ else 0.0
+        return _Standing(state="refused", received=last.received, headline=headline, notes=notes)
+    of = partial(_Standing, hand_in=counted, received=counted.received, run=run)
+    notes = _lateness(assignment, counted.received)
     if run is None or run.state in ("queued", "running"):
-        return _Standing(state="waiting", hand_in=counted, run=run, notes=notes)
+        return of(state="waiting", notes=notes)
     if run.state == "scored":
-        return _Standing(state="graded", hand_in=counted, run=run, notes=notes)
+        return of(state="graded", notes=notes)
     notes += (f"{run.verdict}: {run.reason}" if run.verdict else run.reason,)
     if run.state == "failed":
-        return _Standing(state="failed", hand_in=counted, run=run, headline=0.0, notes=notes)
-    return _Standing(state="errored", hand_in=counted, run=run, notes=notes)
+        return of(state="failed", headline=0.0, notes=notes)
+    return of(state="errored", notes=notes)
 
 
-def _lateness(assignment: Assignment, received: datetime) -> str:
-    late = f"{(received - assignment.due).total_seconds() / 3600:.1f} h late"
-    return f"{late}: {assignment.penalty(received):.0%} of its points are taken off"
+def _lateness(assignment: Assignment, received: datetime) -> tuple[str, ...]:
+    """What there is to say of the moment: nothing where it is in time."""
+    late = assignment.lateness(received)
+    if late <= timedelta():
+        return ()
+    hours = f"{late.total_seconds() / 3600:.1f} h late"
+    return (f"{hours}: {assignment.penalty(received):.0%} of its points are taken off",)
 
 
 def _grade(assignment: Assignment, student: Student, team: Team, own: _Standing, by_hand: ByHand) -> Grade:
     """What it comes to: all points together, less the share for lateness."""
     nothing = 0.0 if own.state == "missing" else None
     parts = {part: by_hand.points.get(part, nothing) for part in assignment.parts}
-    penalty = assignment.penalty(own.hand_in.received) if own.hand_in else 0.0
+    penalty = assignment.penalty(own.received) if own.received else 0.0
     known = [value for value in (own.headline, *parts.values()) if value is not None]
     complete = len(known) == 1 + len(parts) or penalty >= 1
     return Grade(

@@ -8,7 +8,7 @@ import hashlib
 import tarfile
 import unicodedata
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from earmark import course as places
@@ -20,14 +20,17 @@ from earmark.leaderboard.hand_ins import Check, HandIn, Ledger
 from earmark.leaderboard.store import new_id
 from earmark.shelf import load_task
 from earmark.submissions.errors import legible
-from earmark.submissions.folder import entries
+from earmark.submissions.folder import Submission, entries
 from earmark.submissions.intake import OVERHEAD_BYTES, shown, take_in
 from earmark.submissions.kept import content_hash
 from earmark.submissions.sandbox import Isolation
+from earmark.task import Task
 
 UNFINISHED = Check(
     name="checks", verdict="warning", said="not finished, by no fault of yours; it is received."
 )
+QUOTA = "quota"
+"""The name of the check that a quota fails."""
 MAX_NAME = 100
 
 
@@ -52,7 +55,7 @@ def hand_in(
     Raises SubmissionError before the release, and OurFault where the ledger can't be written: the message says
     what is kept and where.
     """
-    moment = clock.now() if received is None else received
+    moment = (clock.now() if received is None else received).astimezone(UTC)
     _check_released(assignment, moment, course)
     task = load_task(assignment.task, assignment.limits)
     new = _new(path, HandIn(
@@ -63,7 +66,7 @@ def hand_in(
     most = task.limits.folder_bytes
     try:
         submission = take_in(path, places.submissions(), max_bytes=most)
-    except (SubmissionError, OurFault, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, what came is kept and written down
         new = replace(new, accepted=False, checks=(*came, _not_taken(error)))
         known = once and _known(new, received, ledger)
         return known or _refuse(new, path, course, ledger, most)
@@ -77,8 +80,21 @@ def hand_in(
     if not _add(noted, ledger, quota, course):
         noted = replace(noted, accepted=False)
         return _settled(replace(noted, checks=(*came, _over(assignment, new, course))), noted, ledger)
-    found = list(look_at(submission, task, course, assignment, team, isolation))
-    return _settled(replace(new, accepted=can_be_graded(found), checks=(*came, *found)), noted, ledger)
+    return _settled(checked(noted, submission, task, course, assignment, isolation), noted, ledger)
+
+
+def checked(
+    noted: HandIn,
+    submission: Submission,
+    task: Task,
+    course: Course,
+    assignment: Assignment,
+    isolation: Isolation,
+) -> HandIn:
+    """A hand-in that is noted with UNFINISHED, with what its checks find in that one's place."""
+    found = list(look_at(submission, task, course, assignment, course.teams[noted.team], isolation))
+    before = [check for check in noted.checks if check != UNFINISHED]
+    return replace(noted, accepted=can_be_graded(found), checks=(*before, *found))
 
 
 def _new(path: Path, blank: HandIn) -> HandIn:
@@ -110,7 +126,7 @@ def _received(path: Path, new: HandIn) -> Check:
 
 def _moment(new: HandIn, course: Course, assignment: Assignment) -> list[Check]:
     """What the moment costs, if it costs anything."""
-    if new.received <= assignment.due:
+    if assignment.lateness(new.received) <= timedelta():
         return []
     due = f"due {assignment.due.astimezone(course.zone):%Y-%m-%d %H:%M %Z}"
     minus = assignment.penalty(new.received)
@@ -121,17 +137,23 @@ def _moment(new: HandIn, course: Course, assignment: Assignment) -> list[Check]:
 def _not_taken(error: Exception) -> Check:
     if isinstance(error, SubmissionError):
         return Check(name="intake", verdict="failed", said=legible(f"{error.verdict}: {error}"))
-    fault = str(error) if isinstance(error, OurFault) else in_words(error)
-    said = (
-        f"not tried, by no fault of yours: {fault} What came is kept; the course's staff takes it in again."
-    )
+    said = f"not tried, by no fault of yours: {_fault(error)}. What came is kept; the course's staff takes it in again."
     return Check(name="intake", verdict="warning", said=legible(said))
+
+
+def _fault(error: Exception) -> str:
+    """What failed, without names of files of ours, which are not for a receipt."""
+    words = (
+        error.strerror if isinstance(error, OSError) else str(error) if isinstance(error, OurFault) else ""
+    )
+    return (words or type(error).__name__).rstrip(".")
 
 
 def _over(assignment: Assignment, new: HandIn, course: Course) -> Check:
     day = f"{new.received.astimezone(course.zone):%Y-%m-%d}"
     said = f"{assignment.quota} a day are allowed, and your team has handed in so many on {day} ({course.zone}). "
-    return Check(name="quota", verdict="failed", said=said + "This one is kept, and does not count.")
+    said += "This one is kept; it counts only if one of those turns out not to be accepted."
+    return Check(name=QUOTA, verdict="failed", said=said)
 
 
 def _known(new: HandIn, received: datetime | None, ledger: Ledger) -> HandIn | None:
@@ -140,7 +162,7 @@ def _known(new: HandIn, received: datetime | None, ledger: Ledger) -> HandIn | N
     if received is None:
         before = [each for each in before if each.source == new.source][-1:]
     else:
-        before = [each for each in before if each.received == received]
+        before = [each for each in before if each.received == new.received]
     return next((each for each in before if _content(each) == _content(new)), None)
 
 
@@ -177,8 +199,8 @@ def _refuse(new: HandIn, path: Path, course: Course, ledger: Ledger, most: int) 
     try:
         place.mkdir(parents=True, mode=0o700)
         said = _keep_as_it_came(path, place, most + OVERHEAD_BYTES)
-    except OSError as error:
-        said = f"it could not be kept as it came: {error.strerror}."
+    except Exception as error:  # noqa: BLE001 - that it came is written down all the same
+        said = f"it could not be kept as it came: {_fault(error)}."
     kept = Check(name="kept", verdict="warning", said=said)
     new = replace(new, checks=(*new.checks, kept))
     _add(new, ledger, None, course)

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from earmark.errors import EarmarkError, InstructorError, SubmissionError
+from earmark.errors import EarmarkError, InstructorError, SubmissionError, in_words
 from earmark.homework.course import Assignment, Course, Team
 from earmark.homework.exports import Entry, entries_of, owner
 from earmark.homework.handing_in import hand_in, safe_name
@@ -90,6 +90,9 @@ def _imported(
         given = give(gathered(), team=team, student=student.id if student else "", source=entry.found)
     except EarmarkError as error:
         return Imported(found=entry.found, team=team, said=str(error))
+    except Exception as error:  # noqa: BLE001 - the others are handed in all the same
+        fault = f"our own fault: {in_words(error)}. Import it again once that is mended."
+        return Imported(found=entry.found, team=team, said=fault)
     return Imported(found=entry.found, team=team, hand_in=given, said=" ".join([*said, entry.remark]))
 
 

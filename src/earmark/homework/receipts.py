@@ -1,6 +1,6 @@
 """What is printed of hand-ins: receipts, what came of an import, lists."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -45,6 +45,14 @@ def print_receipt(hand_in: HandIn, counts: HandIn | None, course: Course) -> Non
         said = f"  [{colour}]{check.verdict:7}[/{colour}] {check.name}: {_shown(check.said)}"
         console.print(said, highlight=False, soft_wrap=True)
     console.print(f"  {escape(_what_counts(hand_in, counts, course))}", highlight=False, soft_wrap=True)
+
+
+def print_finished(hand_ins: Iterable[HandIn], course: Course, console: Console) -> None:
+    """Hand-ins whose checks were taken up again, and what came of it."""
+    for each in hand_ins:
+        verdict = "accepted" if each.accepted else "not accepted"
+        said = f"{escape(each.assignment)}, {_shown(each.team)}: checked again: {verdict}: {escape(line(each, course))}"
+        console.print(said, highlight=False, soft_wrap=True)
 
 
 def _what_counts(hand_in: HandIn, counts: HandIn | None, course: Course) -> str:

@@ -40,7 +40,7 @@ class Report:
 
 def look_at_report(folder: Path, rule: ReportRule) -> Found:
     """Whether the report is there, opens, and keeps to the rule; raises SubmissionError where it can't be read."""
-    report = read_report(_found(folder, rule))
+    report = read_report(find_report(folder, rule.file))
     pages = f"{report.pages} page{'s' if report.pages != 1 else ''}"
     if report.pages == 0:
         return "failed", f"{rule.file} has no page."
@@ -60,7 +60,7 @@ def strangers_in_report(folder: Path, rule: ReportRule, course: Course, team: Te
 
     Names may be ordinary words, so that this is for a person to look at.
     """
-    text = _folded(read_report(_found(folder, rule)).text)
+    text = _folded(read_report(find_report(folder, rule.file)).text)
     own = {_folded(name) for name in (team.name, *_names(team))}
     others = (name for other in course.teams.values() for name in (other.name, *_names(other)))
     said = [name for name in others if _folded(name) not in own and _stands_in(_folded(name), text)]
@@ -99,7 +99,8 @@ def read_report(path: Path) -> Report:
     try:
         told = json.loads(done.stdout)
     except ValueError:
-        said = done.stderr[-200:].decode(errors="replace")
+        # The last line alone: those above it are files of ours.
+        said = "".join(done.stderr.decode(errors="replace").strip().splitlines()[-1:])[:200]
         if "MemoryError" in said:
             raise _refused(path, "it takes more memory than a report needs") from None
         raise OurFault(f"the report could not be read: {said}") from None
@@ -108,15 +109,15 @@ def read_report(path: Path) -> Report:
     return Report(**told)
 
 
-def _found(folder: Path, rule: ReportRule) -> Path:
+def find_report(folder: Path, wanted: str) -> Path:
     """The report's file, however its name is capitalised; raises SubmissionError where there is none."""
-    names = {path.name: path for path in folder.iterdir() if path.is_file()}
+    names = {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.is_symlink()}
     for name, path in names.items():
-        if name.casefold() == rule.file.casefold():
+        if name.casefold() == wanted.casefold():
             return path
-    near = nearest(rule.file, names) or next((name for name in names if name.casefold().endswith(".pdf")), "")
+    near = nearest(wanted, names) or next((name for name in names if name.casefold().endswith(".pdf")), "")
     hint = f" There is {near!r}: give it that name." if near else ""
-    raise SubmissionError("refused", f"there is no {rule.file}.{hint}")
+    raise SubmissionError("refused", f"there is no {wanted}.{hint}")
 
 
 def _refused(path: Path, why: str) -> SubmissionError:
