@@ -120,7 +120,7 @@ def _why(grade: Grade) -> Iterable[str]:
 def _said(grade: Grade, checks: Mapping[str, SpotCheck]) -> str:
     check = checks.get(grade.hand_in.id) if grade.hand_in else None
     said = [*grade.notes]
-    if check and check.claim_agrees is not None:
+    if check and check.claimed is not None:
         said.append(f"claim {check.claim_said}")
     if check and check.rerun_agrees is False:
         said.append(f"rerun does NOT agree: {check.rerun_said}")
