@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from earmark.homework.by_hand import ByHand, given_by_hand
+from earmark.homework.causes import CAUSES
 from earmark.homework.counting import counting
 from earmark.homework.course import Assignment, Course, Student, Team
 from earmark.homework.headlines import headlines
@@ -43,7 +44,12 @@ class Grade:
     points: float | None = None
     """What it comes to; None while something is not known."""
     notes: Sequence[str] = ()
-    """What a person should know: comments on parts, why points were shared."""
+    """What staff should know: comments on parts, why points were shared, what a run that failed said."""
+    told: Sequence[str] = ()
+    """What of it the student may read: nothing that a run said, which may tell of hidden clips, nor another's score.
+
+    Names of others stand in it, as in comments: see anonymous.blotting.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +88,7 @@ class _Standing:
     score: ScoreRecord | None = None
     headline: float | None = None
     notes: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 def gradebook(course: Course, store: Store, ledger: Ledger) -> Gradebook:
@@ -125,11 +132,13 @@ def _standings(
         run = runs.get(hand_in.run) if hand_in else None
         found[name] = _standing(by_team[name], hand_in, run, assignment)
     scored = {name: own.run for name, own in found.items() if own.state == "graded" and own.run}
-    for digest in dict.fromkeys(run.split_digest for run in scored.values()):
-        same = {name: run for name, run in scored.items() if run.split_digest == digest}
-        for name, each in headlines(assignment, same, store, digest).items():
-            notes = (*found[name].notes, *([each.note] if each.note else []))
-            found[name] = replace(found[name], score=each.score, headline=each.points, notes=notes)
+    # The store has the newest first; points are by the data that it ran on.
+    newest = next((run.split_digest for run in runs.values() if run in scored.values()), "")
+    for name, each in headlines(assignment, scored, store, newest).items():
+        own = found[name]
+        notes = (*own.notes, *filter(None, [each.note]))
+        told = (*own.told, *filter(None, [each.told]))
+        found[name] = replace(own, score=each.score, headline=each.points, notes=notes, told=told)
     return found
 
 
@@ -143,16 +152,17 @@ def _standing(
     if counted is None:
         failed = [check for check in hand_ins[-1].checks if check.verdict == "failed"]
         notes = tuple(f"{check.name}: {check.said}" for check in failed)
-        return _Standing(state="refused", headline=None if open_ else 0.0, notes=notes)
+        return _Standing(state="refused", headline=None if open_ else 0.0, notes=notes, told=notes)
     notes = (_lateness(assignment, counted.received),) if counted.received > assignment.due else ()
     if run is None or run.state in ("queued", "running"):
-        return _Standing(state="waiting", hand_in=counted, run=run, notes=notes)
+        return _Standing(state="waiting", hand_in=counted, run=run, notes=notes, told=notes)
     if run.state == "scored":
-        return _Standing(state="graded", hand_in=counted, run=run, notes=notes)
-    notes += (f"{run.verdict}: {run.reason}" if run.verdict else run.reason,)
+        return _Standing(state="graded", hand_in=counted, run=run, notes=notes, told=notes)
+    said = (*notes, f"{run.verdict}: {run.reason}" if run.verdict else run.reason)
     if run.state == "failed":
-        return _Standing(state="failed", hand_in=counted, run=run, headline=0.0, notes=notes)
-    return _Standing(state="errored", hand_in=counted, run=run, notes=notes)
+        told = (*notes, f"{run.verdict}: {CAUSES.get(run.verdict, '')}")
+        return _Standing(state="failed", hand_in=counted, run=run, headline=0.0, notes=said, told=told)
+    return _Standing(state="errored", hand_in=counted, run=run, notes=said, told=notes)
 
 
 def _lateness(assignment: Assignment, received: datetime) -> str:
@@ -167,6 +177,7 @@ def _grade(assignment: Assignment, student: Student, team: Team, own: _Standing,
     penalty = assignment.penalty(own.hand_in.received) if own.hand_in else 0.0
     known = [value for value in (own.headline, *parts.values()) if value is not None]
     complete = len(known) == 1 + len(parts) or penalty >= 1
+    comment = (by_hand.comment,) if by_hand.comment else ()
     return Grade(
         assignment=assignment,
         student=student,
@@ -179,5 +190,6 @@ def _grade(assignment: Assignment, student: Student, team: Team, own: _Standing,
         parts=parts,
         penalty=penalty,
         points=sum(known) * (1 - penalty) if complete else None,
-        notes=(*own.notes, *([by_hand.comment] if by_hand.comment else [])),
+        notes=(*own.notes, *comment),
+        told=(*own.told, *comment),
     )
