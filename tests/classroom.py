@@ -207,6 +207,7 @@ def classroom(folder: Path, names: dict[int, str] | None = None) -> Class:
         scale = None if value is None else round(100 * value - 5, 1)
         penalty = 0.2 if number == 2 else 0.0
         said = [] if value else [f"It crashed: all 30 clips failed: ValueError: {SECRET}reason"]
+        comment = f"The report is clear.\nIts figures are as {SECRET}team{(number + 1) % 7}'s."
         state: State = "failed" if value is None else "graded"
         for member in team.members:
             common = {"student": member, "team": team, "parts": {"report": 15.0}}
@@ -218,7 +219,8 @@ def classroom(folder: Path, names: dict[int, str] | None = None) -> Class:
                 headline=scale or 0.0,
                 penalty=penalty,
                 points=((scale or 0.0) + 15) * (1 - penalty),
-                notes=[*said, f"The report is clear.\nIts figures are as {SECRET}team{(number + 1) % 7}'s."],
+                notes=[*said, comment],
+                told=[comment],
                 **common,
             )
             grades[member.id, "tags"] = Grade(assignment=TAGS, state="open", **(common | {"parts": {}}))

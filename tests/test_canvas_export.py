@@ -10,6 +10,7 @@ from importers import Canvas, User, formulas
 
 from earmark.errors import InstructorError
 from earmark.homework.canvas_export import filled
+from earmark.homework.course import Student
 
 HW1, HW2 = assignment("hw1", title="HW1"), assignment("hw2", title="HW2")
 EXPORT = '''\
@@ -117,6 +118,7 @@ def test_a_name_that_two_have_is_nobodys(exported):
     ("row", "said"),
     [
         ("x,1001,B0000,,Lab,\n", "line 2 is by ID Bob Bright and by SIS User ID =Ann: are the roster's ids"),
+        ("=Ann,1001,,,Lab,\n", "line 2 is by ID Bob Bright and by name =Ann: are the roster's ids"),
         ("x,1001,,,Lab,\ny,,B0001,,Lab,\n", "lines 2 and 3 are both Bob Bright"),
         ("x,1001,,,Lab,,,\n", "line 2 has more cells"),
     ],
@@ -125,6 +127,15 @@ def test_rows_that_may_be_somebody_elses_are_refused(exported, row, said):
     text = f"Student,ID,SIS User ID,SIS Login ID,Section,HW1 (11)\n{row}"
     with pytest.raises(InstructorError, match=said):
         filled(book(assignments=[HW1], points=[(1.0,)] * 3), [HW1], {}, exported(text))
+
+
+def test_an_id_of_the_university_is_not_looked_for_among_canvas_own_numbers(exported):
+    """Canvas has numbered somebody else as the roster has Ann."""
+    students = [Student(id="101", name="Ann Ames"), Student(id="555", name="Bob Bright")]
+    text = 'Student,ID,SIS User ID,Section,HW1 (11)\n"Bright, Bob",101,,L,\nx,101,,L,\nx,9,101,L,\n'
+    sheet = filled(book(students, [(1.0,), (2.0,)], [HW1]), [HW1], {}, exported(text))
+    assert [line[-1] for line in sheet.lines[1:]] == ["2.00", "", "1.00"]
+    assert sheet.warnings == ["export.csv, line 3: 'x' is nobody on the roster."]
 
 
 def test_columns_are_found_by_number_or_title_or_asked_for(exported):

@@ -32,6 +32,15 @@ def test_a_claim_lies_within_the_spread_or_is_rounded(claimed, scores, verdict):
     assert judged(claimed, scores) == verdict
 
 
+def test_runs_that_differ_more_than_the_choice_of_clips_would_make_them_bear_out_no_claim():
+    scores = [0.5, 0.6, 0.7]  # .6 ± .4968
+    said = (None, "unchecked: its runs differ so much that a claim can't be checked")
+    assert judged(0.9, scores, 0.2) == judged(0.9, scores, 0.99) == said
+    assert judged(0.9, scores, 1.0) == (True, "agrees")
+    assert judged(1.2, scores, 0.2)[0] is False
+    assert judged(0.6, [0.6] * 3, 0.0) == (True, "agrees")
+
+
 def check(hand_in: str, team: str, **changes) -> SpotCheck:
     told = {
         "run": "r",

@@ -67,6 +67,25 @@ def test_every_team_has_a_run_and_ended_ones_are_not_run_again(desk, toy):
     assert unsealed(desk, course) == []
 
 
+def test_what_ended_on_other_data_than_there_is_now_runs_again(desk, toy):
+    course = course_of(TEAMS, toy_assignment(toy))
+    desk.hand_in("reds", toy.submit("reds"))
+    desk.hand_in("blues", toy.submit("broken", "import not_there"))
+    grade(unsealed(desk, course))
+    before = {each.team: each.run for each in desk.ledger.hand_ins()}
+    manifest = toy.data / "manifest.csv"
+    manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:-1]))
+    desk.hand_in("greens", toy.submit("greens"))
+    work = unsealed(desk, course)
+    now = {each.team: each.run for each in desk.ledger.hand_ins()}
+    assert {each.team: each.run for each in work} == now
+    assert not set(before.values()) & set(now.values())
+    grade(work)
+    assert unsealed(desk, course) == []
+    book = gradebook(course, desk.store, desk.ledger)
+    assert [book.of(who, "hw1").points for who in ("ann", "cy", "di")] == [80, 0, 80]
+
+
 def test_a_grader_that_is_killed_goes_on_with_one_run_a_hand_in(desk, toy, own_course):
     course = course_of(TEAMS, toy_assignment(toy))
     desk.hand_in("reds", toy.submit("reds"))

@@ -240,7 +240,7 @@ def test_hostile_names_are_text(made, tmp_path):
         made.gradebook, course=replace(given, title=HOSTILE, students=given.students | {first: student})
     )
     checks = (replace(made.hand_ins[1].checks[0], name=HOSTILE, said=HOSTILE),)
-    change(made, 0, notes=[HOSTILE], hand_in=replace(made.hand_ins[1], source=HOSTILE, checks=checks))
+    change(made, 0, told=[HOSTILE], hand_in=replace(made.hand_ins[1], source=HOSTILE, checks=checks))
     made.hand_ins[1] = replace(made.hand_ins[1], source=HOSTILE)
     text = page(made, 0, tmp_path)
     assert text.count("{{ 7*191 }}") >= 4

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from earmark.cli import app
 from earmark.errors import InstructorError
+from earmark.homework.anonymous import BLOT
 from earmark.homework.canvas import canvas_sheet
 from earmark.homework.course import Student
 from earmark.homework.grade_table import grade_lines, table_sheet, write_parquet
@@ -152,15 +153,24 @@ def test_moodle_is_told_of_points_that_it_refuses(tmp_path):
 
 def test_feedback_tells_how_points_come_about_and_is_no_markup():
     course = made_course(numbered(["Ann"]), [HW1])
-    changes = {"parts": {"report": 12.5, "code": None}, "penalty": 0.2, "notes": ["<b>nice</b>", "a; =1+1"]}
-    told = feedback(gradebook(course, {"1000": [62.5]}, **changes).of("1000", "hw1"))
+    changes = {"parts": {"report": 12.5, "code": None}, "penalty": 0.2, "told": ["<b>nice</b>", "a; =1+1"]}
+    told = feedback(gradebook(course, {"1000": [62.5]}, **changes).of("1000", "hw1"), course)
     assert told == (
         "Points: model 62.50, report 12.50, code not known yet; 20 % off, for it was late. "
         "&lt;b&gt;nice&lt;/b&gt; a;' =1+1"
     )
     early, late = (gradebook(course, {"1000": [None]}, state=state) for state in ("open", "missing"))
-    assert feedback(early.of("1000", "hw1")) == ""
-    assert feedback(late.of("1000", "hw1")) == "Nothing was handed in."
+    assert feedback(early.of("1000", "hw1"), course) == ""
+    assert feedback(late.of("1000", "hw1"), course) == "Nothing was handed in."
+
+
+def test_moodle_tells_students_what_their_page_does_and_nobody_elses_name():
+    course = made_course(numbered(["Ann", "Bob Bright"]), [HW1])
+    changes = {"notes": ["crashed: heard 0.25"], "told": ["crashed: likely causes", "as Bob Bright, not Ann"]}
+    book = gradebook(course, {"1000": [0.0], "1001": [0.0]}, **changes)
+    lines = moodle_sheet(book, [HW1]).lines
+    assert lines[1][-1] == f"Points: model 0.00. crashed: likely causes as {BLOT}, not Ann"
+    assert "Bob Bright" in lines[2][-1]
 
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=4), st.text(max_size=20))
@@ -168,7 +178,7 @@ def test_no_file_runs_anything(tmp_path_factory, names, note):
     folder = tmp_path_factory.mktemp("any")
     students = [replace(each, section=note) for each in numbered(names)]
     course = made_course(students, [assignment("hw", title=f"{note} HW")])
-    book = gradebook(course, {each.id: [-1.0] for each in students}, notes=[note])
+    book = gradebook(course, {each.id: [-1.0] for each in students}, notes=[note], told=[note])
     chosen = list(course.assignments.values())
     for sheet in (canvas_sheet(book, chosen, {}), moodle_sheet(book, chosen), table_sheet(book, chosen)):
         assert formulas(content(sheet, folder)) == []

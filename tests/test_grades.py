@@ -8,6 +8,7 @@ import pytest
 from toy_course import DUE, HOUR, Desk, assignment, course_of
 
 from earmark.errors import InstructorError
+from earmark.homework.causes import CAUSES
 from earmark.homework.course import Anchor, LateStep
 from earmark.homework.grades import gradebook, shown_points
 from earmark.shelf import baselines
@@ -202,14 +203,46 @@ def test_a_team_that_is_called_as_a_baseline_moves_no_anchor(desk):
 
 
 def test_nothing_is_told_in_points_before_the_anchors_are_graded_by_one_scorer(desk):
-    desk.graded("reds", 0.9, run={"digest": "d2"})
     desk.graded("blues", 0.9)
-    book = book_of(desk, assignment())
-    assert book.of("cy", "hw1").headline == pytest.approx(80)
-    assert book.of("ann", "hw1").points is None
-    assert "the scale waits for blank, ears on this split" in book.of("ann", "hw1").notes[0]
+    assert book_of(desk, assignment()).of("cy", "hw1").headline == pytest.approx(80)
     desk.graded("greens", 0.9, run={"scorer": "s2"})
     assert "earmark rescore --all" in book_of(desk, assignment()).of("cy", "hw1").notes[0]
+    desk.graded("reds", 0.9, run={"digest": "d2"})
+    ann = book_of(desk, assignment()).of("ann", "hw1")
+    assert ann.points is None
+    assert "the scale waits for blank, ears on this split" in ann.notes[0]
+    assert ann.told == ()
+
+
+def test_what_ran_on_older_data_is_not_set_beside_what_ran_on_newer(desk):
+    homework = assignment(scale=(Anchor(at=0.0, points=0), Anchor(at="best", points=80)), parts={})
+    desk.graded("greens", 0.1)
+    desk.graded("greys", run={"state": "failed", "verdict": "crashed"})
+    desk.graded("reds", 0.9, run={"digest": "d2"})
+    desk.graded("blues", 0.45, run={"digest": "d2"})
+    book = book_of(desk, homework)
+    points = {who: book.of(who, "hw1").points for who in ("ann", "cy", "di", "ed")}
+    assert points == {"ann": 80, "cy": 40, "di": None, "ed": 0}
+    assert book.of("di", "hw1").notes == ("it ran on another version of the data: earmark course grade hw1",)
+
+
+def test_students_are_told_nothing_of_hidden_clips_or_of_anothers_score(desk, tmp_path):
+    file = tmp_path / "hw1.csv"
+    file.write_text("student,report,comment\ncy,12,clear\n")
+    reason = "predict raised ValueError: 0.25"
+    desk.graded("blues", run={"state": "failed", "verdict": "crashed", "reason": reason}, received=DUE + HOUR)
+    desk.graded("greens", run={"state": "errored", "reason": "/srv/disk is full"})
+    desk.graded("reds", 0.93, run={"luck": 0.05})
+    desk.graded("greys", 0.89, run={"luck": -0.05})
+    book = book_of(desk, assignment(parts_file=file, noise="doubt"))
+    late = "1.0 h late: 20% of its points are taken off"
+    assert book.of("cy", "hw1").notes == (late, f"crashed: {reason}", "clear")
+    assert book.of("cy", "hw1").told == (late, f"crashed: {CAUSES['crashed']}", "clear")
+    assert book.of("di", "hw1").told == ()
+    assert "0.930" in book.of("ed", "hw1").notes[0]
+    assert book.of("ed", "hw1").told == (
+        "0.890 can't be told from better scores and gets the points of one of them",
+    )
 
 
 def test_a_final_grade_is_the_weighted_sum_once_all_is_known(desk):
@@ -265,6 +298,10 @@ def test_a_students_own_row_goes_before_the_teams_part_by_part(desk, tmp_path):
         ("student,report\nann,20.5\n", "line 2: report: 0 to 20 points were expected, got '20.5'"),
         ("student,report\nann,-1\n", "got '-1'"),
         ("student,report\nann,nan\n", "got 'nan'"),
+        *(
+            (f"student,report\nann,{text}\n", "got ")
+            for text in ("1_0", "1e1", "+5", "-0", "１２", "٣", "8.")
+        ),
         ('student,report\nann,"8,5"\n', "got '8,5'. Decimals stand behind a point"),
     ],
 )

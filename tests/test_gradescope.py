@@ -13,6 +13,7 @@ import pytest
 from conftest import TOY_MODEL
 from courses import assignment, made_course, numbered
 from ordinary import CHECKOUT
+from toy_course import QUIET, Desk
 from typer.testing import CliRunner
 
 from earmark import course as folders
@@ -22,6 +23,7 @@ from earmark.errors import InstructorError
 from earmark.homework.elsewhere import write_wheel
 from earmark.homework.gradescope import build
 from earmark.homework.packed_split import pack_split
+from earmark.leaderboard.store import Store
 from earmark.shelf import load_task
 from earmark.splits import open_split
 
@@ -118,6 +120,11 @@ def test_what_cannot_be_taken_along_is_refused(hw1, tmp_path):
         pack_split(task, replace(split, folder=tmp_path), tmp_path / "b")
 
 
+def best_packed(path: Path) -> list[float]:
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("assignment.json"))["scale"][-1]
+
+
 def test_the_command_builds_by_the_classes_best(toy, tmp_path, monkeypatch, no_wheel):
     best = assignment("hw1", data=str(toy.data), scale=[("blank", 0.0), ("best", 100.0)])
     course = made_course(numbered(["Ann"]), [best])
@@ -130,12 +137,17 @@ def test_the_command_builds_by_the_classes_best(toy, tmp_path, monkeypatch, no_w
     assert "12 clips that are hidden" in done.stdout
     with Batch() as batch:
         batch.grade(toy.submit("good"), "loudness", data=str(toy.data), team="1000")
+        batch.grade(toy.submit("quiet", QUIET), "loudness", data=str(toy.data), team="1000")
+    ran = {run.submission: run.submission_hash for run in Store(folders.database()).runs()}
+    Desk().hand_in("1000", submission_hash=ran["quiet"])
+    CliRunner().invoke(app, ["gradescope", "build", "hw1", "--to", str(path)])
+    assert best_packed(path)[0] == 0.5  # the other does not count
+    Desk().hand_in("1000", submission_hash=ran["good"], chosen=True)
     done = CliRunner().invoke(app, ["gradescope", "build", "hw1", "--to", str(path)])
     assert "best is taken to be 1.0000" in done.stderr
+    assert best_packed(path) == [1.0, 100.0]
     with zipfile.ZipFile(path) as archive:
-        packed = json.loads(archive.read("assignment.json"))
-    assert packed["scale"][-1] == [1.0, 100.0]
-    assert packed["limits"]["clip_seconds"] == 0.5
+        assert json.loads(archive.read("assignment.json"))["limits"]["clip_seconds"] == 0.5
 
 
 def test_a_public_zip_holds_the_validation_split_alone(hw1, own_course, tmp_path, no_wheel):

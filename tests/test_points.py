@@ -31,12 +31,15 @@ def test_points_between_anchors_by_hand(score, expected):
 @pytest.mark.parametrize(
     ("measured", "expected"),
     [
-        # A baseline below blank: its score is worth 40, and so is every higher one.
-        ({"svm": 0.05}, [(0.05, 40), (0.8, 60), (0.9, 70)]),
-        # The class's best is below the score that is worth 60: it still earns what the best was promised.
-        ({"best": 0.7}, [(0.1, 0), (0.5, 40), (0.7, 70)]),
-        ({"best": 0.8}, [(0.1, 0), (0.5, 40), (0.8, 70)]),
-        ({"blank": 0.95, "best": 0.95}, [(0.5, 40), (0.8, 60), (0.95, 70)]),
+        # A baseline below blank, or no better: who hears nothing earns blank's points still.
+        ({"svm": 0.05}, [(0.1, 0), (0.8, 60), (0.9, 70)]),
+        ({"svm": 0.1}, [(0.1, 0), (0.8, 60), (0.9, 70)]),
+        # The class's best is not above the score that is worth 60: it earns what it is worth by the others.
+        ({"best": 0.7}, [(0.1, 0), (0.5, 40), (0.8, 60)]),
+        ({"best": 0.8}, [(0.1, 0), (0.5, 40), (0.8, 60)]),
+        ({"best": 0.05}, [(0.1, 0), (0.5, 40), (0.8, 60)]),
+        ({"blank": 0.95, "best": 0.95}, [(0.95, 0)]),
+        ({"blank": 0.95, "best": 0.96}, [(0.95, 0), (0.96, 70)]),
         ({"svm": 0.8}, [(0.1, 0), (0.8, 60), (0.9, 70)]),
     ],
 )
@@ -66,6 +69,28 @@ def test_a_scale_rises_keeps_what_it_promises_and_nothing_is_beyond_it(pairs, on
     assert found[-1][1] == max(worth for _, worth in pairs)
     for score, worth in pairs:
         assert points(score, found) >= worth
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, st.lists(st.floats(0, 100), min_size=3, max_size=3), NUMBERS, NUMBERS)
+def test_blank_is_never_lifted_and_best_never_below_what_the_scale_has_for_others(
+    blank, ears, best, worth, one, other
+):
+    low, middle, high = sorted(worth)
+    anchors = [
+        Anchor(at="best", points=high),
+        Anchor(at="ears", points=middle),
+        Anchor(at="blank", points=low),
+    ]
+    found = scale(anchors, {"blank": blank, "ears": ears, "best": best})
+    assert points(blank, found) == low
+    assert all(points(score, found) == low for score in (one, other) if score <= blank)
+    if ears > blank:
+        assert points(ears, found) == middle
+    if best <= max(blank, ears):
+        assert points(best, found) <= middle + 1e-9
+    else:
+        assert points(best, found) == high
+    assert points(min(one, other), found) <= points(max(one, other), found) + 1e-9
 
 
 def draws_of(count: int, draws: int, seed: int) -> tuple[list[float], list[np.ndarray]]:

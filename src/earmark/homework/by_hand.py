@@ -8,6 +8,7 @@ A row for a student goes before the one for the team, part by part. An empty fie
 """
 
 import math
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ from earmark.homework.course import Assignment, Course, Student
 
 WHO = ("student", "team")
 COMMENT = "comment"
+PLAIN_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+"""Neither 1_0 nor 1e1, nor digits of other scripts, all of which Python takes for numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,10 +137,7 @@ def _points(row: _Row, assignment: Assignment) -> dict[str, float]:
         text = row.cells.get(part, "")
         if not text:
             continue
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
+        value = float(text) if PLAIN_NUMBER.fullmatch(text) else math.nan
         if not 0 <= value <= most:
             comma = " Decimals stand behind a point here." if "," in text else ""
             raise InstructorError(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from earmark.errors import InstructorError, nearest
-from earmark.homework.canvas import IDS, POINTS_POSSIBLE, shown_name
+from earmark.homework.canvas import IDS, POINTS_POSSIBLE, ids_of, shown_name
 from earmark.homework.course import Assignment, Student
 from earmark.homework.grades import Gradebook
 from earmark.homework.sheets import Sheet, two_decimals
@@ -25,7 +25,7 @@ def filled(
 
     A cell stays where we have no points, where the student is excused (`EX`), and where the assignment isn't theirs
     (`N/A`). Raises InstructorError where the file is no such export, where no column is an assignment's, and where a
-    row's ids are those of different students.
+    row's ids and name are those of different students.
     """
     lines, delimiter = read_export(exported)
     places = {each.name: _column(lines[0], each, columns.get(each.name)) for each in assignments}
@@ -80,22 +80,23 @@ class Matching:
     def __init__(self, header: Sequence[str], students: Iterable[Student]) -> None:
         known = list(students)
         self.names = [header.index(each) for each in NAMES if each in header]
-        keys = {
-            "ID": [(each.id, each) for each in known],
-            "SIS User ID": [(each.sis_id or each.id, each) for each in known],
-            "SIS Login ID": [(key, each) for each in known for key in {each.login, each.email}],
-        }
+        keys = {name: [(ids_of(each)[at], each) for each in known] for at, name in enumerate(IDS)}
+        keys["SIS Login ID"] += [(each.email, each) for each in known]
         self._by_id = [(name, header.index(name), _index(keys[name])) for name in IDS if name in header]
         self._by_name = _index((each.name, each) for each in known)
 
     def of(self, line: Sequence[str], where: str) -> Student | None:
-        """By any of its ids, else by its name if only one is called so. Raises InstructorError where ids disagree."""
+        """By any of its ids, else by its name if only one is called so.
+
+        Raises InstructorError where ids disagree, or the name is another student's.
+        """
         hits = [(name, index.get(_plain(line[place]))) for name, place, index in self._by_id]
+        hits.append(("name", self._named([line[place] for place in self.names])))
         found = {name: student for name, student in hits if student is not None}
         if len({student.id for student in found.values()}) > 1:
             said = " and ".join(f"by {name} {student.name}" for name, student in found.items())
             raise InstructorError(f"{where} is {said}: are the roster's ids those of Canvas?")
-        return next(iter(found.values()), None) or self._named([line[place] for place in self.names])
+        return next(iter(found.values()), None)
 
     def _named(self, names: Sequence[str]) -> Student | None:
         """`First Last`, `Last, First`, or `Last` and `First` in two cells."""

@@ -8,6 +8,7 @@ much as its own last decimal is rounded.
 """
 
 import json
+import math
 import os
 import random
 import tempfile
@@ -95,7 +96,8 @@ class Underway:
         claim_agrees, claim_said = None, self.claim_said
         if self.valid and len(scores) == len(valid):
             assert self.hand_in.claimed is not None
-            claim_agrees, claim_said = judged(self.hand_in.claimed, scores)
+            widths = [run.score.high - run.score.low for run in valid if run and run.score]
+            claim_agrees, claim_said = judged(self.hand_in.claimed, scores, max(widths))
         elif self.valid:
             short = next((run for run in valid if run and run.state == "failed"), None)
             why = f"{short.verdict}: {short.reason}" if short else "by a fault of ours"
@@ -173,13 +175,19 @@ def begin(course: Course, each: Drawn, store: Store, *, times: int) -> Underway:
     return check
 
 
-def judged(claimed: float, scores: Sequence[float]) -> tuple[bool, str]:
-    """Whether a claim lies within the spread of these scores, at least one, and in words."""
+def judged(claimed: float, scores: Sequence[float], width: float = math.inf) -> tuple[bool | None, str]:
+    """Whether a claim lies within the spread of these scores, at least one, and in words.
+
+    `width`: of a score's bootstrap interval. Runs that differ by more than the choice of clips would make them bear out
+    any claim: then one within their spread is neither right nor wrong.
+    """
     rounding = float(Decimal(1).scaleb(_exponent(claimed))) / 2
     low, high = min(scores), max(scores)
     if high - low > SAME:
         low, high = prediction_interval(scores)
     if low - rounding - SAME <= claimed <= high + rounding + SAME:
+        if high - low > width:
+            return None, "unchecked: its runs differ so much that a claim can't be checked"
         return True, "agrees"
     ends = " to ".join(dict.fromkeys(f"{score:.3f}" for score in (min(scores), max(scores))))
     return False, f"outside: claimed {claimed}, reruns {ends}"

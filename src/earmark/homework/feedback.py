@@ -74,7 +74,7 @@ class Section:
     """All of the team's, the newest first."""
     blot: Callable[[str], str]
     notes: Sequence[str] = ()
-    """Those of the grade."""
+    """What the grade tells its student."""
     withheld: bool = False
     """Whether the part of the split that decides is kept back until the board ends: so are points."""
     run: RunRecord | None = None
@@ -154,10 +154,10 @@ class Feedback:
             if (one.assignment, one.team) == (grade.assignment.name, grade.team.name)
         ]
         own = own or ([grade.hand_in] if grade.hand_in else [])
+        notes = [blot(note) for note in grade.told]
         if grade.run is None or grade.state not in ("graded", "failed"):
-            return Section(grade, own[::-1], blot, [blot(note) for note in grade.notes])
+            return Section(grade, own[::-1], blot, notes)
         run, outcomes = self._as_told(grade.run), self.store.outcomes(grade.run.id)
-        notes = [blot(note.replace(run.reason, "…") if run.reason else note) for note in grade.notes]
         verdicts = Counter(
             one.verdict for one in released_outcomes(grade.run, outcomes) if one.state == "failed"
         )

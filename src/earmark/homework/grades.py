@@ -8,6 +8,7 @@ from functools import partial
 from typing import Literal
 
 from earmark.homework.by_hand import ByHand, given_by_hand
+from earmark.homework.causes import CAUSES
 from earmark.homework.counting import counting
 from earmark.homework.course import Assignment, Course, Student, Team
 from earmark.homework.headlines import headlines
@@ -44,7 +45,12 @@ class Grade:
     points: float | None = None
     """What it comes to; None while something is not known."""
     notes: Sequence[str] = ()
-    """What a person should know: comments on parts, why points were shared."""
+    """What staff should know: comments on parts, why points were shared, what a run that failed said."""
+    told: Sequence[str] = ()
+    """What of it the student may read: nothing that a run said, which may tell of hidden clips, nor another's score.
+
+    Names of others stand in it, as in comments: see anonymous.blotting.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +91,7 @@ class _Standing:
     score: ScoreRecord | None = None
     headline: float | None = None
     notes: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 def gradebook(course: Course, store: Store, ledger: Ledger) -> Gradebook:
@@ -128,11 +135,13 @@ def _standings(
         run = runs.get(hand_in.run) if hand_in else None
         found[name] = _standing(by_team[name], hand_in, run, assignment)
     scored = {name: own.run for name, own in found.items() if own.state == "graded" and own.run}
-    for digest in dict.fromkeys(run.split_digest for run in scored.values()):
-        same = {name: run for name, run in scored.items() if run.split_digest == digest}
-        for name, each in headlines(assignment, same, store, digest).items():
-            notes = (*found[name].notes, *([each.note] if each.note else []))
-            found[name] = replace(found[name], score=each.score, headline=each.points, notes=notes)
+    # The store has the newest first; points are by the data that it ran on.
+    newest = next((run.split_digest for run in runs.values() if run in scored.values()), "")
+    for name, each in headlines(assignment, scored, store, newest).items():
+        own = found[name]
+        notes = (*own.notes, *filter(None, [each.note]))
+        told = (*own.told, *filter(None, [each.told]))
+        found[name] = replace(own, score=each.score, headline=each.points, notes=notes, told=told)
     return found
 
 
@@ -148,17 +157,18 @@ def _standing(
         failed = [check for check in last.checks if check.verdict == "failed"]
         notes = (*(f"{check.name}: {check.said}" for check in failed), *_lateness(assignment, last.received))
         headline = None if open_ else 0.0
-        return _Standing(state="refused", received=last.received, headline=headline, notes=notes)
+        return _Standing(state="refused", received=last.received, headline=headline, notes=notes, told=notes)
     of = partial(_Standing, hand_in=counted, received=counted.received, run=run)
     notes = _lateness(assignment, counted.received)
     if run is None or run.state in ("queued", "running"):
-        return of(state="waiting", notes=notes)
+        return of(state="waiting", notes=notes, told=notes)
     if run.state == "scored":
-        return of(state="graded", notes=notes)
-    notes += (f"{run.verdict}: {run.reason}" if run.verdict else run.reason,)
+        return of(state="graded", notes=notes, told=notes)
+    said = (*notes, f"{run.verdict}: {run.reason}" if run.verdict else run.reason)
     if run.state == "failed":
-        return of(state="failed", headline=0.0, notes=notes)
-    return of(state="errored", notes=notes)
+        told = (*notes, f"{run.verdict}: {CAUSES.get(run.verdict, '')}")
+        return of(state="failed", headline=0.0, notes=said, told=told)
+    return of(state="errored", notes=said, told=notes)
 
 
 def _lateness(assignment: Assignment, received: datetime) -> tuple[str, ...]:
@@ -177,6 +187,7 @@ def _grade(assignment: Assignment, student: Student, team: Team, own: _Standing,
     penalty = assignment.penalty(own.received) if own.received else 0.0
     known = [value for value in (own.headline, *parts.values()) if value is not None]
     complete = len(known) == 1 + len(parts) or penalty >= 1
+    comment = (by_hand.comment,) if by_hand.comment else ()
     return Grade(
         assignment=assignment,
         student=student,
@@ -189,5 +200,6 @@ def _grade(assignment: Assignment, student: Student, team: Team, own: _Standing,
         parts=parts,
         penalty=penalty,
         points=sum(known) * (1 - penalty) if complete else None,
-        notes=(*own.notes, *([by_hand.comment] if by_hand.comment else [])),
+        notes=(*own.notes, *comment),
+        told=(*own.told, *comment),
     )

@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Literal
 
 from earmark.batch import Batch
+from earmark.course import database
 from earmark.errors import InstructorError
 from earmark.grader import Grader
 from earmark.homework.autograder import Packed
 from earmark.homework.course import Assignment, Course
 from earmark.homework.elsewhere import write_earmark
 from earmark.homework.gradescope_results import NOT_YOURS, Results, Visibility
+from earmark.homework.grading import counting_ones
 from earmark.homework.packed_split import pack_split
 from earmark.homework.points import scale
+from earmark.leaderboard.hand_ins import Ledger
+from earmark.leaderboard.records import RunRecord
 from earmark.shelf import baselines
 
 SCRIPTS = {"setup.sh": "setup.sh", "run_autograder": "run_autograder.sh"}
@@ -91,8 +95,8 @@ def _anchors(
                 )
             runs[name] = result.run
     known = {name: score.value for name, run in runs.items() if (score := run.score_of(part))}
-    own = batch.store.runs(task=assignment.task, split_digest=grader.split.digest, states=["scored"])
-    best = [score.value for run in own if run.team in course.teams and (score := run.score_of(part))]
+    counted = _counting_runs(course, assignment, batch, grader.split.digest)
+    best = [score.value for run in counted if (score := run.score_of(part))]
     notes, used = [], [each for each in assignment.scale if each.at != "best" or best]
     if len(used) < len(assignment.scale):
         notes.append(
@@ -103,6 +107,18 @@ def _anchors(
     if grader.division:
         notes.append("Of the divided split only the public part is packed, and points are for it.")
     return scale(used, known | ({"best": max(best)} if best else {})), notes
+
+
+def _counting_runs(course: Course, assignment: Assignment, batch: Batch, digest: str) -> list[RunRecord]:
+    """The sealed runs on this split of the hand-ins that count, by their content: the validation split grades none."""
+    hand_ins = counting_ones(course, assignment, Ledger(database()))
+    counting = {(each.team, each.submission_hash) for each in hand_ins}
+    scored = batch.store.runs(task=assignment.task, split_digest=digest, states=["scored"])
+    return [
+        run
+        for run in scored
+        if run.sealed and not run.rerun_of and (run.team, run.submission_hash) in counting
+    ]
 
 
 def _own_files(task: str, source: Path) -> None:

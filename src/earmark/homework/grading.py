@@ -57,17 +57,22 @@ def to_grade(
 ) -> list[Planned]:
     """What is to be graded: baselines that scales name, and the hand-ins that count, where no run of theirs ended.
 
-    Notes in the ledger which run each hand-in will have. Raises InstructorError for a baseline that there is not.
+    A run on another version of the data than there is now is as none, whatever became of it. Notes in the ledger which
+    run each hand-in will have. Raises InstructorError for a baseline that there is not.
     """
-    anchors = [each for assignment in assignments for each in _anchors(course, assignment, store)]
+    counted = {each.name: counting_ones(course, each, ledger) for each in assignments}
+    digests = {each.name: _digest(course, each, counted[each.name]) for each in assignments}
+    anchors = [one for each in assignments for one in _anchors(course, each, store, digests[each.name])]
     work = list({each.wanted: each for each in anchors}.values())
     for assignment in assignments:
-        hand_ins = counting_ones(course, assignment, ledger)
-        ended = {run.id for run in store.runs(ids=[each.run for each in hand_ins], states=ENDED, parts=())}
+        hand_ins = counted[assignment.name]
+        runs = {run.id: run for run in store.runs(ids=[each.run for each in hand_ins], parts=())}
         for hand_in in hand_ins:
-            if hand_in.run in ended:
+            run = runs.get(hand_in.run)
+            stale = run is not None and run.split_digest != digests[assignment.name]
+            if run and run.state in ENDED and not stale:
                 continue
-            if not hand_in.run:
+            if stale or not hand_in.run:
                 hand_in = replace(hand_in, run=new_id())  # noqa: PLW2901 - as it will be in the ledger
                 ledger.set_run(hand_in.id, hand_in.run)
             work.append(of_hand_in(course, assignment, hand_in, run=hand_in.run))
@@ -119,14 +124,19 @@ def data_of(course: Course, assignment: Assignment) -> str | None:
     return str((course.folder / data).absolute())
 
 
-def _anchors(course: Course, assignment: Assignment, store: Store) -> list[Planned]:
-    """Runs of the baselines that the scale names and that have none yet; by the task's own limits."""
+def _digest(course: Course, assignment: Assignment, hand_ins: Sequence[HandIn]) -> str:
+    """Of the split as it is now; empty where no run can be on it, since to open a split may take minutes."""
+    if not baselines_of(assignment) and not any(each.run for each in hand_ins):
+        return ""
+    return open_split(load_task(assignment.task), assignment.split, data=data_of(course, assignment)).digest
+
+
+def _anchors(course: Course, assignment: Assignment, store: Store, digest: str) -> list[Planned]:
+    """Runs of the baselines that the scale names and that have none yet on a split; by the task's own limits."""
     wanted = baselines_of(assignment)
     if not wanted:
         return []
-    known, data = baselines(assignment.task), data_of(course, assignment)
-    split = open_split(load_task(assignment.task), assignment.split, data=data)
-    there = anchor_runs(assignment, store, split.digest)
+    known, there = baselines(assignment.task), anchor_runs(assignment, store, digest)
     for name in wanted:
         if name not in known:
             raise unknown_name(f"baseline of {assignment.task}", name, (*known, *OURS))
@@ -136,7 +146,7 @@ def _anchors(course: Course, assignment: Assignment, store: Store) -> list[Plann
             task=assignment.task,
             name=name,
             split=assignment.split,
-            data=data,
+            data=data_of(course, assignment),
             counted=False,
         )
         for name in wanted

@@ -27,7 +27,9 @@ class Headline:
     points: float | None
     """None while they are not known."""
     note: str = ""
-    """What there is to say."""
+    """What there is to say to staff."""
+    told: str = ""
+    """What there is to say to its students: nothing of another team's score."""
 
 
 def anchor_runs(assignment: Assignment, store: Store, split_digest: str) -> dict[str, RunRecord]:
@@ -54,10 +56,20 @@ def _of_baseline(runs: Sequence[RunRecord], task: str, name: str) -> RunRecord |
 def headlines(
     assignment: Assignment, runs: Mapping[str, RunRecord], store: Store, split_digest: str
 ) -> dict[str, Headline]:
-    """The points of the scale for scored runs on one split, by team.
+    """The points of the scale for scored runs, by team.
 
-    Not known while an anchor is not graded, or where scores are by different scorers.
+    Not known for a run on another split than this one, while an anchor is not graded, or where scores are by
+    different scorers.
     """
+    on_other = [name for name, run in runs.items() if run.split_digest != split_digest]
+    if on_other:
+        same = {name: run for name, run in runs.items() if name not in on_other}
+        said = f"it ran on another version of the data: earmark course grade {assignment.name}"
+        return headlines(assignment, same, store, split_digest) | dict.fromkeys(
+            on_other, Headline(None, None, said)
+        )
+    if not runs:
+        return {}
     first = next(iter(runs.values()))
     part = view_of(load_terms(first.task), first, clock.now(), private=True).part
     scores = {name: score for name, run in runs.items() if (score := run.score_of(part))}
@@ -75,7 +87,7 @@ def headlines(
     resolved = scale(assignment.scale, known)
     effective = shared(values, [score.replicates for score in scores.values()], assignment.noise)
     return {
-        name: Headline(score, points(counts_as, resolved), _doubt(score, counts_as))
+        name: Headline(score, points(counts_as, resolved), *_doubt(score, counts_as))
         for (name, score), counts_as in zip(scores.items(), effective, strict=True)
     }
 
@@ -100,8 +112,9 @@ def _waits(
     return ""
 
 
-def _doubt(score: ScoreRecord, counts_as: float) -> str:
-    """What to say where a score gets the points of a better one."""
+def _doubt(score: ScoreRecord, counts_as: float) -> tuple[str, str]:
+    """What to say to staff and to students where a score gets the points of a better one."""
     if counts_as <= score.value:
-        return ""
-    return f"{score.value:.3f} can't be told from better scores and gets the points of {counts_as:.3f}"
+        return "", ""
+    said = f"{score.value:.3f} can't be told from better scores and gets the points of"
+    return f"{said} {counts_as:.3f}", f"{said} one of them"

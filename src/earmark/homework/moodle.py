@@ -9,7 +9,8 @@ import html
 from collections.abc import Callable, Iterator, Sequence
 
 from earmark.errors import InstructorError
-from earmark.homework.course import Assignment, Student
+from earmark.homework.anonymous import blotting
+from earmark.homework.course import Assignment, Course, Student
 from earmark.homework.grades import Grade, Gradebook
 from earmark.homework.sheets import Sheet, two_decimals
 from earmark.leaderboard.cells import harmless
@@ -48,13 +49,23 @@ def moodle_sheet(book: Gradebook, assignments: Sequence[Assignment]) -> Sheet:
         warnings += _too_many(grades)
         own = ["" if flaws[name] else cells[place] for name, cells in ids.items()]
         lines.append(
-            [*own, *(cell for each in grades for cell in (two_decimals(each.points), feedback(each)))]
+            [
+                *own,
+                *(
+                    cell
+                    for each in grades
+                    for cell in (two_decimals(each.points), feedback(each, book.course))
+                ),
+            ]
         )
     return Sheet(lines=lines, warnings=warnings)
 
 
-def feedback(grade: Grade) -> str:
-    """How the points come about, as HTML, which Moodle takes it for; it begins with a word, and so is no formula."""
+def feedback(grade: Grade, course: Course) -> str:
+    """How the points come about, as HTML, which Moodle takes it for; it begins with a word, and so is no formula.
+
+    Students read it: it tells what their page of feedback does, and names nobody else.
+    """
     if grade.state == "open":
         return ""
     if grade.state == "missing":
@@ -66,7 +77,7 @@ def feedback(grade: Grade) -> str:
             for name, points in shares.items()
         )
         said += f"; {100 * grade.penalty:g} % off, for it was late." if grade.penalty else "."
-    text = " ".join([said, *grade.notes])
+    text = " ".join([said, *(blotting(course, grade.student)(each) for each in grade.told)])
     # A note may hold a semicolon, after which some spreadsheets begin a new cell.
     return str(harmless(html.escape(" ".join(text.split()), quote=False)))
 

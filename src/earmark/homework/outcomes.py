@@ -131,7 +131,7 @@ def _said(grade: Grade, checks: Mapping[str, SpotCheck]) -> str:
     said = [*([failed] if (failed := _clips_failed(grade)) else []), *grade.notes]
     if check and check.rerun_agrees:
         said.append("rerun agrees")
-    if check and check.claim_agrees is not None:
+    if check and check.claimed is not None:
         said.append(f"claim {check.claim_said}")
     if check and check.rerun_agrees is False:
         said.append(f"rerun does NOT agree: {check.rerun_said}")

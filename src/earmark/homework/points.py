@@ -15,9 +15,11 @@ Scale = Sequence[tuple[float, float]]
 def scale(anchors: Sequence[Anchor], known: Mapping[str, float]) -> Scale:
     """The anchors at the scores they have: `known` has those of `blank`, `best` and the baselines, by name.
 
-    Scores that are measured may be in another order than the course expected: a baseline scores below blank, or
-    the class's best below a score that the scale names. An anchor is left out where another gives more points for
-    the same or a lower score: what the scale promises for a score, it gives for every higher one too.
+    Scores that are measured may be in another order than the course expected. `best` is left out unless it is above
+    all other anchors, so that a class that has not reached one of them gets what its scores are worth by the others.
+    An anchor that would give more points than blank's for blank's score or a lower one is left out: an answer that
+    hears nothing earns what the scale has for it. Of the rest an anchor is left out where another gives more points
+    for the same or a lower score: what the scale promises for a score, it gives for every higher one too.
     Raises KeyError for a name that is not known, and ValueError where a score is not finite or there is no anchor.
     """
     if not anchors:
@@ -25,12 +27,15 @@ def scale(anchors: Sequence[Anchor], known: Mapping[str, float]) -> Scale:
     scores = [float(known[each.at] if isinstance(each.at, str) else each.at) for each in anchors]
     if not np.isfinite(scores).all():
         raise ValueError(f"An anchor's score is not finite: {scores}.")
-    worth = [float(each.points) for each in anchors]
+    found = [(score, float(each.points), each.at) for each, score in zip(anchors, scores, strict=True)]
+    others = [each for each in found if each[2] != "best"]
+    if any(score >= known.get("best", np.inf) for score, _, _ in others):
+        found = others
+    for floor, worth, _ in [each for each in found if each[2] == "blank"]:
+        found = [each for each in found if each[0] > floor or each[1] <= worth]
     kept: list[tuple[float, float]] = []
     # Of those at one score the one with most points comes first, and so is the one that stays.
-    for score, points_there in sorted(
-        zip(scores, worth, strict=True), key=lambda anchor: (anchor[0], -anchor[1])
-    ):
+    for score, points_there, _ in sorted(found, key=lambda anchor: (anchor[0], -anchor[1])):
         if not kept or (score > kept[-1][0] and points_there >= kept[-1][1]):
             kept.append((score, points_there))
     return kept
