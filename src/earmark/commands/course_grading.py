@@ -80,6 +80,8 @@ def grade(
     assignments = asked_for(course, names or [])
     if not assignments:
         console.print("No assignment is due yet. Name one to grade it all the same.", highlight=False)
+    else:  # a hidden split is rendered when it is first used
+        console.print("Making the splits ready …", style="dim")
     with alone(course), Store(here.database()) as store, Ledger(here.database()) as ledger:
         for each in assignments:
             print_finished(finish(course, each, ledger, sealed), course, console)

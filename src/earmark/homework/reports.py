@@ -115,7 +115,8 @@ def find_report(folder: Path, wanted: str) -> Path:
     for name, path in names.items():
         if name.casefold() == wanted.casefold():
             return path
-    near = nearest(wanted, names) or next((name for name in names if name.casefold().endswith(".pdf")), "")
+    alike = [name for name in names if Path(name).suffix.casefold() == Path(wanted).suffix.casefold()]
+    near = nearest(wanted, alike) or next(iter(alike), "")
     hint = f" There is {near!r}: give it that name." if near else ""
     raise SubmissionError("refused", f"there is no {wanted}.{hint}")
 
