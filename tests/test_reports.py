@@ -151,7 +151,9 @@ def test_no_program_is_started_to_read_a_report(tmp_path, monkeypatch):
     program.write_text(f"#!/bin/sh\necho jbig2dec 0.20\nmkdir -p {tmp_path}/started\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    with pytest.raises(SubmissionError):
+    with pytest.raises(
+        SubmissionError, match="packed in a way that is not read here"
+    ):  # as where there is none
         read_report(pdf(tmp_path / "report.pdf", WORDS, how="/JBIG2Decode"))
     assert not (tmp_path / "started").exists()
 
