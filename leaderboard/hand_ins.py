@@ -93,12 +93,12 @@ class Ledger:
             connection.execute(update(HAND_INS).where(HAND_INS.c.id == hand_in.id).values(**found))
 
     def hand_ins(self, *, assignment: str | None = None, team: str | None = None) -> list[HandIn]:
-        """Those of an assignment and of a team, or all, the oldest first."""
+        """Those of an assignment and of a team, or all, the oldest first; those of one moment as they were added."""
         wanted = {HAND_INS.c.assignment: assignment, HAND_INS.c.team: team}
         filters = [column == value for column, value in wanted.items() if value is not None]
         query = select(*(HAND_INS.c[item.name] for item in fields(HandIn))).where(*filters)
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(HAND_INS.c.received, HAND_INS.c.id)).mappings().all()
+            rows = connection.execute(query.order_by(HAND_INS.c.received, HAND_INS.c.number)).mappings().all()
         return [HandIn(**{**row, "checks": tuple(Check(**each) for each in row["checks"])}) for row in rows]
 
     def choose(self, hand_in: HandIn) -> None:

@@ -199,7 +199,8 @@ SCORES = Table(
 HAND_INS = Table(
     "hand_ins",
     METADATA,
-    Known("id", PrintableText, primary_key=True),
+    Known("number", Integer, primary_key=True, autoincrement=True),
+    Known("id", PrintableText),
     Known("assignment", PrintableText),
     Known("team", PrintableText),
     Known("student", PrintableText),
@@ -212,6 +213,7 @@ HAND_INS = Table(
     Column("claimed", Double),
     Known("chosen", Boolean),
     Known("run", PrintableText),
+    UniqueConstraint("id"),
     Index(None, "assignment", "team"),
 )
-"""What was handed in; the columns are the fields of `hand_ins.HandIn`."""
+"""What was handed in, numbered in that order; the other columns are the fields of `hand_ins.HandIn`."""

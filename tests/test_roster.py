@@ -174,7 +174,10 @@ def test_teams_of_their_own_file_go_before_those_of_the_roster(read, column):
         ("reds,1\nReds,2", 3, "team 'Reds' is written 'reds' in line 2: are they one"),
         ("reds,ana", 2, "'ana' is nobody on the roster. Did you mean 'ann'?"),
         ("reds,", 2, "a team and a student were expected, got 'reds' and ''"),
-        ("3,1", 2, "team '3' is called as 3 is, who works alone"),
+        ("3,1", 2, "team '3' is called as 3 is, who is not in it"),
+        ("reds,1\nBO,3", 3, "team 'BO' is called as 2 is, who is not in it"),
+        ("reds,1\nB@X,3", 3, "team 'B@X' is called as 2 is, who is not in it"),
+        ("reds,1\nC-y,2", 3, "team 'C-y' is called as 3 is, who is not in it"),
         ("re\x1bds,1", 2, "control characters"),
     ],
 )

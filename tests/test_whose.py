@@ -33,6 +33,14 @@ def test_whose_a_name_is(course):
             whose(nobody, course)
 
 
+def test_where_a_student_is_asked_for_no_team_is_looked_at(course):
+    called = replace(course, teams={**course.teams, "Ada Lovelace": Team(name="Ada Lovelace", members=())})
+    assert whose("Ada Lovelace", called)[0].name == "Ada Lovelace"
+    assert whose("Ada Lovelace", called, teams=False) == (course.teams["Team 7"], STUDENTS[0])
+    with pytest.raises(InstructorError, match="'Team 7' is no student"):
+        whose("Team 7", called, teams=False)
+
+
 def test_a_name_of_two_teams_is_nobodys(course):
     twin = replace(STUDENTS[2], id="107")
     twins = replace(

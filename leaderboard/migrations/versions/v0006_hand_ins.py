@@ -10,6 +10,7 @@ down_revision = "v0005"
 def upgrade() -> None:
     op.create_table(
         "hand_ins",
+        sa.Column("number", sa.Integer, autoincrement=True, nullable=False),
         sa.Column("id", sa.Text, nullable=False),
         sa.Column("assignment", sa.Text, nullable=False),
         sa.Column("team", sa.Text, nullable=False),
@@ -23,6 +24,7 @@ def upgrade() -> None:
         sa.Column("claimed", sa.Double),
         sa.Column("chosen", sa.Boolean, nullable=False),
         sa.Column("run", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_hand_ins"),
+        sa.PrimaryKeyConstraint("number", name="pk_hand_ins"),
+        sa.UniqueConstraint("id", name="uq_hand_ins_id"),
     )
     op.create_index("ix_hand_ins_assignment_team", "hand_ins", ["assignment", "team"])

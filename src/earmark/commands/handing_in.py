@@ -27,7 +27,7 @@ def hand_in(
     assignment: AssignmentName,
     folder: CourseFolder = None,
     team: Annotated[
-        str | None, typer.Option(help="Whose it is, by team; else what its submission.yaml says.")
+        str | None, typer.Option(help="Whose it is, by team; else its submission.yaml is believed.")
     ] = None,
     student: Annotated[
         str | None, typer.Option(help="Whose it is, by a student's id, login, email or name.")
@@ -37,6 +37,8 @@ def hand_in(
     as_json: AsJson = False,
 ) -> None:
     """Hand in a submission: it is kept, checked at once, and answered by a receipt. Exits with 1 if it is not accepted.
+
+    Whoever may run this may hand in for anybody: a portal for students says with --student who is logged in.
 
     Example: [bold]earmark hand-in model.zip --course music-2026 -a hw1 --team "Team 7"[/bold]
     """
@@ -51,8 +53,10 @@ def hand_in(
 
     loaded = load_course(folder)
     wanted = loaded.assignment(assignment)
-    name = student or team
-    whose_team, member = whose(name, loaded) if name else declared_owner(path, loaded)
+    if name := student or team:
+        whose_team, member = whose(name, loaded, teams=not student)
+    else:
+        whose_team, member = declared_owner(path, loaded)
     with Ledger(course.database()) as ledger:
         given = hand_in_now(
             path,

@@ -8,13 +8,18 @@
   is the sortable one, in small letters, without spaces and signs (lib/content_zipper.rb).
 - Anything else is a folder of folders and archives that are called by a team or a student; clones by GitHub
   Classroom are called ASSIGNMENT-NAME.
+
+FILE is a student's to choose, and may look like another form: what most entries look like is the form of all, and the
+first number between underscores is where a name ends.
 """
 
+import os.path
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +27,18 @@ import yaml
 
 from earmark.errors import InstructorError
 from earmark.homework.course import Course
-from earmark.homework.whose import Owner, whose
+from earmark.homework.whose import Owner, letters, whose
+from earmark.leaderboard import clock
 from earmark.submissions.intake import is_litter, name_of
 
 METADATA = "submission_metadata.yml"
 MAX_METADATA_BYTES = 16 << 20
-MOODLE = re.compile(r"(?P<name>.+)_\d+_assignsubmission_(?P<kind>[a-z]+)_(?P<file>.*)", re.DOTALL)
+GRADESCOPE = re.compile(r"assignment_\d+_export")
+MOODLE = re.compile(
+    r"(?P<name>(?:(?!_\d+_).)+)_\d+_assignsubmission_(?P<kind>[a-z]+)_(?P<file>.*)", re.DOTALL
+)
 CANVAS = re.compile(
-    r"(?P<name>\w+?)_(?P<late>(?i:LATE)_)?(?P<user>\d+)_(?:\d+_(?P<file>.+)|(?P<typed>text|link)\.html)",
+    r"(?P<name>(?:(?!_\d+_)\w)+?)_(?P<late>(?i:LATE)_)?(?P<user>\d+)_(?:\d+_(?P<file>.+)|(?P<typed>text|link)\.html)",
     re.DOTALL,
 )
 
@@ -53,17 +62,25 @@ class Entry:
 
 def entries_of(folder: Path, course: Course, assignment: str) -> list[Entry]:
     """All that an unpacked export holds, whoever's it is; raises InstructorError where it can't be read."""
+    top = folder
     while True:
         inside = sorted(path for path in folder.iterdir() if not is_litter([path.name]))
         if (folder / METADATA).is_file():
+            # Within a student's folder it would be the student's own word.
+            if folder != top and not (folder.parent == top and GRADESCOPE.fullmatch(folder.name)):
+                raise InstructorError(
+                    f"{METADATA} lies in {folder.name!r}, which is called as no export of Gradescope is, and may be a "
+                    "student's own: if it is none, import that folder itself."
+                )
             return list(_gradescope(folder, inside))
         if (folder / "predict.py").exists():
             raise InstructorError(f"{folder} is one submission: hand it in with earmark hand-in.")
-        if any(MOODLE.fullmatch(path.name) for path in inside):
-            return _grouped(inside, _moodle)
-        if 2 * sum(CANVAS.fullmatch(path.name) is not None for path in inside) > len(inside):
+        if _most(inside, MOODLE):
+            return _grouped(inside, partial(_moodle, course=course))
+        if _most(inside, CANVAS):
             return _grouped(inside, _canvas)
-        dropped = [_dropped(path, assignment) for path in inside]
+        clones = [path.name for path in inside if (path / ".git").exists()]
+        dropped = [_dropped(path, (f"{assignment}-", _shared(clones))) for path in inside]
         if len(inside) != 1 or not _is_folder(inside[0]) or _known(dropped[0], course):
             return dropped
         folder = inside[0]
@@ -111,14 +128,23 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def _dropped(path: Path, assignment: str) -> Entry:
-    """A folder or file that is called by its team or student."""
+def _most(inside: Sequence[Path], form: re.Pattern[str]) -> bool:
+    return 2 * sum(form.fullmatch(path.name) is not None for path in inside) > len(inside)
+
+
+def _shared(names: Sequence[str]) -> str:
+    """What the names of several clones begin with, up to a dash: GitHub Classroom's own name for the assignment.
+
+    One alone does not tell where that ends, and its student has chosen the rest.
+    """
+    shared = os.path.commonprefix(names) if len(names) > 1 else ""  # noqa: RUF071 - of names, not of paths
+    return shared[: shared.rfind("-") + 1]
+
+
+def _dropped(path: Path, prefixes: Sequence[str]) -> Entry:
+    """A folder or file that is called by its team or student, maybe after one of these prefixes."""
     name = name_of(path) if not path.is_symlink() else path.name
-    people = [path.name, name, *(each.removeprefix(f"{assignment}-") for each in (path.name, name))]
-    if (
-        path / ".git"
-    ).exists():  # by GitHub Classroom, whose own name for the assignment may have dashes, too
-        people += [name[at.end() :] for at in re.finditer("-", name)]
+    people = [each.removeprefix(prefix) for prefix in ("", *prefixes) for each in (path.name, name)]
     fault = "it is a link, and not followed." if path.is_symlink() else ""
     people = list(filter(None, dict.fromkeys(people)))
     return Entry(found=path.name, files={path.name: path}, people=(people,), fault=fault)
@@ -137,16 +163,24 @@ def _grouped(inside: Sequence[Path], read: Callable[[Path], Entry]) -> list[Entr
     return list(found.values())
 
 
-def _moodle(path: Path) -> Entry:
+def _moodle(path: Path, course: Course) -> Entry:
     read = MOODLE.fullmatch(path.name)
     if read is None:
         return _stranger(path)
     name = read["name"]
-    dashes = [at.start() for at in re.finditer("-", name)]
-    people = [name, *(name[at + 1 :] for at in dashes), *(name[:at] for at in dashes)]
+    parts = [(name[: at.start()], name[at.end() :]) for at in re.finditer("-", name)]
+    people = [name, *(after for before, after in parts if _is_in(before, after, course))]
     found = path.name[: read.start("file")]
     typed = "" if read["kind"] == "file" else "it was typed in and is no file."
     return Entry(found=found, files={read["file"] or path.name: path}, people=(people,), fault=typed)
+
+
+def _is_in(group: str, name: str, course: Course) -> bool:
+    """Whether someone of this name has a team or section of that name; else the dash may be of the name itself."""
+    with suppress(InstructorError):
+        team, student = whose(name, course)
+        return letters(group) in map(letters, (team.name, student.section if student else ""))
+    return False
 
 
 def _canvas(path: Path) -> Entry:
@@ -190,6 +224,8 @@ def _submission(name: str, path: Path | None, record: Mapping[str, Any]) -> Entr
     if not isinstance(received, datetime) or received.tzinfo is None:
         fault = f"its :created_at in {METADATA} is {received!r}; a moment with a zone was expected."
         received = None
+    elif received > clock.now():
+        fault = f"its :created_at in {METADATA}, {received}, has not come yet."
     named = tuple(filter(None, people))
     files = {name: path} if path else {}
     return Entry(found=name, files=files, people=named, received=received, fault=fault)

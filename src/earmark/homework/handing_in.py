@@ -50,8 +50,8 @@ def hand_in(
     """Take in a folder, zip or tar, look at it, and write it down; what was written down.
 
     The moment is our clock's at the start of the call; `received` is that of a learning system from which hand-ins
-    are imported, and then no quota holds. `source`: what it is called, else as the path. `once`: what its team handed
-    in before, at that moment or, where none is given, last under that name, is that hand-in and no new one.
+    are imported. `source`: what it is called, else as the path. `once`: what its team handed in before, at that moment
+    or, where none is given, last under that name, is that hand-in and no new one. With either no quota holds.
     Raises SubmissionError before the release, and OurFault where the ledger can't be written: the message says
     what is kept and where.
     """
@@ -75,7 +75,7 @@ def hand_in(
     new = replace(new, submission_hash=kept, claimed=submission.valid_score)
     if once and (known := _known(new, received, ledger)):
         return known
-    quota = assignment.quota if received is None else None
+    quota = assignment.quota if received is None and not once else None
     noted = replace(new, checks=(*came, UNFINISHED))
     if not _add(noted, ledger, quota, course):
         noted = replace(noted, accepted=False)

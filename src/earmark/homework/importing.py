@@ -69,7 +69,10 @@ def import_hand_ins(
             known = one.hand_in is not None and one.hand_in.id in before
             said = [one.said, *(["It was handed in before."] if known else [])]
             if one.team in teams or _at_once(one, ledger):
-                said.append("Its team has another of the same time: earmark course choose says which counts.")
+                said.append(
+                    "Its team has another of the same time: the later written down counts, unless earmark course "
+                    "choose says which."
+                )
             teams |= {one.team} if one.hand_in else set()
             yield replace(one, known=known, said=" ".join(filter(None, said)))
         for place, why in left_out.items():
@@ -97,7 +100,7 @@ def _imported(
 
 
 def _at_once(one: Imported, ledger: Ledger) -> bool:
-    """Whether its team has another hand-in of the very same moment, so that nothing says which is the newer."""
+    """Whether its team has another hand-in of the very same moment, so that but our order says which is the newer."""
     given = one.hand_in
     if given is None:
         return False
@@ -175,11 +178,16 @@ def _named(files: Mapping[str, Path], assignment: Assignment) -> dict[str, Path]
     """Files by name, those that are looked for without what Canvas appends when they are handed in again: -1, -2."""
     wanted = {"predict.py", DECLARATION, *(name for each in assignment.requires for name in each.split("|"))}
     wanted |= {assignment.report.file} if assignment.report else set()
-    firsts = {name: re.sub(r"-\d+(?=\.\w+$)", "", name) for name in files}
-    return {
-        first if first in wanted and first not in files else name: files[name]
-        for name, first in firsts.items()
-    }
+    named: dict[str, Path] = {}
+    for name, path in files.items():
+        first = re.sub(r"-\d+(?=\.\w+$)", "", name)
+        first = first if first in wanted and first not in files else name
+        if first in named:
+            raise refused(
+                f"{shown(named[first].name)} and {shown(path.name)} are both {shown(first)}. Keep one."
+            )
+        named[first] = path
+    return named
 
 
 def _together(archive: Path | None, files: Mapping[str, Path], folder: Path, max_bytes: int) -> Path:

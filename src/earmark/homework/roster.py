@@ -14,13 +14,14 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, product, zip_longest
 from pathlib import Path
 
 from earmark.errors import nearest
 from earmark.homework.course import Student, Team
+from earmark.homework.whose import WAYS, called
 from earmark.located import Mistakes
 from earmark.submissions.folder import plain
 
@@ -133,12 +134,28 @@ def team_up(
                 f"{each.student.id} is in team {before.team!r} since line {before.line}, and {again}",
             )
         members.setdefault(each.team, []).append(each.student)
+    for name, other in _called_as_others(students, members):
+        mistakes.add(
+            spelled[folded(name)].line, f"team {name!r} is called as {other.id} is, who is not in it"
+        )
     for student in students.values():
         if student.id not in of_student:
-            if clash := spelled.get(folded(student.id)):
-                mistakes.add(clash.line, f"team {clash.team!r} is called as {student.id} is, who works alone")
             members[student.id] = [student]
     return {name: Team(name=name, members=tuple(those)) for name, those in members.items()}
+
+
+def _called_as_others(
+    students: Mapping[str, Student], teams: Mapping[str, Sequence[Student]]
+) -> Iterator[tuple[str, Student]]:
+    """Each team that would get what somebody else hands in, by what those are called; and whose that is."""
+    so_called: dict[tuple[Callable[[str], str], str], list[Student]] = {}
+    for student in students.values():
+        for way, name in product(WAYS, called(student)):
+            so_called.setdefault((way, way(name)), []).append(student)
+    for team, members in teams.items():
+        alike = chain.from_iterable(so_called.get((way, way(team)), ()) for way in WAYS if way(team))
+        if other := next((student for student in alike if student not in members), None):
+            yield team, other
 
 
 def _rows(file: Path, mistakes: Mistakes) -> Iterator[tuple[int, dict[str, str]]]:

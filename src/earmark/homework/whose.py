@@ -3,7 +3,7 @@
 import re
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from earmark.errors import InstructorError, SubmissionError, nearest
@@ -51,22 +51,22 @@ KINDS: tuple[Callable[[Student], str], ...] = (
 )
 
 
-def whose(name: str, course: Course) -> Owner:
-    """Whose team, id, login, email or name this is.
+def whose(name: str, course: Course, *, teams: bool = True) -> Owner:
+    """Whose team, id, login, email or name this is; without `teams` no team's name is looked at.
 
     Raises InstructorError where it is nobody's, with the nearest known name, or of several teams.
     """
     for way in WAYS:
-        for found in _owners(way, name, course):
-            teams = {team.name for team, _ in found}
-            if len(teams) > 1:
-                raise InstructorError(f"{name!r} may be of {' or '.join(map(repr, sorted(teams)))}.")
+        for found in _owners(way, name, course.teams.values() if teams else (), course):
+            several = {team.name for team, _ in found}
+            if len(several) > 1:
+                raise InstructorError(f"{name!r} may be of {' or '.join(map(repr, sorted(several)))}.")
             if found:
                 return found[0] if len(found) == 1 else (found[0][0], None)
-    near = nearest(
-        name, {each for student in course.students.values() for each in called(student)} | set(course.teams)
-    )
-    raise InstructorError(f"{name!r} is no team or student.{f' Did you mean {near!r}?' if near else ''}")
+    known = {each for student in course.students.values() for each in called(student)}
+    near = nearest(name, known | set(course.teams) if teams else known)
+    what = "team or student" if teams else "student"
+    raise InstructorError(f"{name!r} is no {what}.{f' Did you mean {near!r}?' if near else ''}")
 
 
 def called(student: Student) -> list[str]:
@@ -74,16 +74,14 @@ def called(student: Student) -> list[str]:
     return [name for kind in KINDS if (name := kind(student))]
 
 
-def _owners(way: Callable[[str], str], name: str, course: Course) -> Iterator[list[Owner]]:
+def _owners(
+    way: Callable[[str], str], name: str, teams: Iterable[Team], course: Course
+) -> Iterator[list[Owner]]:
     """Whose it may be as a team's name, then as each kind of a student's names."""
     key = way(name)
     if not key:
         return
-    yield [
-        (team, team.members[0] if team.alone else None)
-        for team in course.teams.values()
-        if way(team.name) == key
-    ]
+    yield [(team, team.members[0] if team.alone else None) for team in teams if way(team.name) == key]
     for kind in KINDS:
         yield [
             (course.team_of(student.id), student)
