@@ -1,6 +1,6 @@
 """What two classes of independent students have in common, and what copies have.
 
-    python bench/copies.py
+    python bench/copies.py [STUDENTS SAME_SEED]
 
 Students train the network of note_classification/cnn on a part of the embedded data, each with a number of epochs and
 a size of batches of their own. In the first class each has a seed, too; in the second all keep the seed 0 that the
@@ -11,6 +11,7 @@ compared between modules of Python's standard library, whose authors worked by t
 whose author is one.
 """
 
+import sys
 import sysconfig
 import tempfile
 import time
@@ -37,11 +38,11 @@ from earmark.splits import open_split
 from earmark.training import training_splits
 
 TASK = "note_classification"
-STUDENTS, SAME_SEED = 30, 8
+STUDENTS, SAME_SEED = (int(given) for given in sys.argv[1:3] or (30, 8))
 EPOCHS = (5, 6, 7)
 BATCHES = (16, 24, 32, 48)
 CLIPS = {"train": 160, "valid": 40, "test": 160}
-"""At most: thirty students are to be trained in minutes."""
+"""At most: thirty students are to be trained in some ten minutes."""
 TENSORS = dict[str, NDArray[Any]]
 
 
@@ -150,12 +151,12 @@ def of_weights(
 ) -> None:
     models, kin = ([weights.read_model(each) for each in some] for some in (independent, same_seed))
     start = time.monotonic()
-    rows = [of_pairs("30 independent students", models)]
+    rows = [of_pairs(f"{STUDENTS} independent students", models)]
     seconds = (time.monotonic() - start) / len(list(combinations(models, 2)))
     rows.append(of_pairs(f"{SAME_SEED} independent students, one seed", kin))
     for name, tensors in copies.items():
         model = weights.read_model(tensors)
-        found = look_again(model, models[0], weights.look_for(model, models[0]))
+        found, _ = look_again(model, models[0], weights.look_for(model, models[0]))
         cosines = [each.cosine for each in found.values()]
         above = [each.above() for each in found.values()]
         same = len(weights.same_numbers(model, models[0]))

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ GRAM = 25
 """Characters of tokens that must be the same in a row: copydetect's own."""
 LEAST = 250
 """Characters of tokens, of a submission's own, below which it is too short to be compared: some ten lines."""
+
+MOST_PLACES, MOST_MATCHES = 4, 400_000
+"""Of one fingerprint in each side, and of all together: code that repeats itself has too many."""
 
 _NAME, _WINDOW = "code.py", 1
 _LINE_END = re.compile(r"\r\n?")
@@ -90,15 +94,24 @@ def likeness(a: Code, b: Code) -> float | None:
 def matching_lines(a: Code, b: Code, context: int = 1) -> tuple[list[Line], list[Line]]:
     """Of both sides the lines that share fingerprints, and so many around them."""
     shared = sorted(a.print.hashes & b.print.hashes)
-    starts = [(p, q) for gram in shared for p in a.print.hash_idx[gram] for q in b.print.hash_idx[gram][:4]]
-    if not starts:
+    all_starts = (
+        start
+        for gram in shared
+        for start in product(*(code.print.hash_idx[gram][:MOST_PLACES] for code in (a, b)))
+    )
+    starts = np.array(list(islice(all_starts, MOST_MATCHES)), np.int64)
+    if not len(starts):
         return [], []
-    each = np.array(starts)[:, :, None] + np.arange(GRAM)  # (n, 2, GRAM)
-    pairs = np.stack([a.line_of[each[:, 0].ravel()], b.line_of[each[:, 1].ravel()]])
-    linked, counts = np.unique(pairs, axis=1, return_counts=True)
-    linked = linked[
-        :, np.argsort(counts, kind="stable")
-    ]  # the commonest last, where it overwrites the others
+    n_lines = len(b.lines)
+    # Both lines as one number, for each character of a fingerprint by itself: all at once take gigabytes.
+    found = [
+        np.unique(a.line_of[starts[:, 0] + k] * n_lines + b.line_of[starts[:, 1] + k], return_counts=True)
+        for k in range(GRAM)
+    ]
+    pairs, inverse = np.unique(np.concatenate([each for each, _ in found]), return_inverse=True)
+    counts = np.bincount(inverse, np.concatenate([each for _, each in found]))
+    pairs = pairs[np.argsort(counts, kind="stable")]  # the commonest last, where it overwrites the others
+    linked = np.stack(np.divmod(pairs, n_lines))
     forth = dict(zip(*linked.tolist(), strict=True))
     back = dict(zip(*linked[::-1].tolist(), strict=True))
     return _excerpt(a, b, forth, context), _excerpt(b, a, back, context)

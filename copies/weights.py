@@ -26,6 +26,10 @@ UNITS, WEIGHTS = 32, 256
 """At most so many units of a layer are looked for, by so many of their weights: drawn by a fixed seed."""
 FEWEST = 4
 """Units a layer must have."""
+OUTLYING = 4
+"""Times the median of a unit's weights: what is larger counts as that, so that one weight can't drown the others."""
+PADDED = 20
+"""A unit may be longer than another by one in so many of its weights, or by four, and is compared without them."""
 VAGUE = 0.75
 AXES = (0, 1)
 
@@ -36,7 +40,7 @@ class Layer:
 
     name: str
     values: NDArray[np.float16]
-    """Divided by the largest, since only directions count."""
+    """Divided by the median, since only directions count."""
     digest: str
     """Of its numbers in half precision, whatever their order: the same for a copy that was permuted or cast."""
 
@@ -76,14 +80,18 @@ class Found:
 def read_model(tensors: Mapping[str, NDArray[np.floating]]) -> Model:
     """A submission's tensors, made ready to be compared; biases and what has one value alone are left out."""
     wide = {name: np.squeeze(values) for name, values in tensors.items()}
-    layers = [_layer(name, values) for name, values in wide.items() if values.ndim > 1 and np.ptp(values) > 0]
+    layers = [
+        _layer(name, values)
+        for name, values in wide.items()
+        if values.ndim > 1 and values.size and values.min() < values.max()
+    ]
     pools: dict[int, list[Floats]] = {}
     asked = {}
     for number, layer in enumerate(layers):
         for axis in AXES:
             units = layer.units(axis)
             length = units.shape[1]
-            some = unit_rows(units[:, drawn(length, WEIGHTS)])
+            some = _without_outliers(units[:, drawn(length, WEIGHTS)])
             pools.setdefault(length, []).append(some)
             if len(units) >= FEWEST:
                 asked[number, axis] = (length, some[drawn(len(units), UNITS)])
@@ -91,18 +99,46 @@ def read_model(tensors: Mapping[str, NDArray[np.floating]]) -> Model:
     return Model(layers, stacked, asked, sum(layer.values.size for layer in layers))
 
 
+def flat(tensors: Mapping[str, NDArray[np.floating]], least: int) -> list[str]:
+    """Those with so many numbers on one axis, which are not compared."""
+    return [name for name, values in tensors.items() if values.size >= least and np.squeeze(values).ndim < 2]
+
+
 def look_for(a: Model, b: Model) -> dict[int, Found]:
     """How much of each of a's layers there is in b; without layers that can't be compared."""
     found: dict[int, Found] = {}
-    for (number, _), (length, units) in a.asked.items():
-        pool = b.pools.get(length)
+    for (number, axis), (length, asked) in a.asked.items():
+        units, pool = asked, b.pools.get(length)
+        if pool is None:
+            units, pool = _without_padding(a.layers[number].units(axis), b)
         if pool is None or (expected := chance(*pool.shape)) > VAGUE:
             continue
-        # Of both signs, since a network with tanh may be turned over.
-        each = Found(float(np.abs(units @ pool.T).max(axis=1).mean()), expected)
+        each = likeness(units, pool, expected)
         if number not in found or each.above() > found[number].above():
             found[number] = each
     return found
+
+
+def likeness(units: Floats, pool: Floats, expected: float) -> Found:
+    """How much of these units there is in the pool; of both signs, since a network with tanh may be turned over."""
+    return Found(float(np.abs(units @ pool.T).max(axis=1).mean()), expected)
+
+
+def _without_padding(units: Floats, b: Model) -> tuple[Floats, Floats | None]:
+    """Units, and those of b whose length is nearest, as far as both go; None where none is near."""
+    length = units.shape[1]
+    nearest = min(b.pools, key=lambda other: abs(other - length), default=0)
+    if abs(nearest - length) > max(4, length // PADDED):
+        return units, None
+    places = drawn(min(length, nearest), WEIGHTS)
+    pool = [
+        each[:, places]
+        for layer in b.layers
+        for axis in AXES
+        if (each := layer.units(axis)).shape[1] == nearest
+    ]
+    asked = units[drawn(len(units), UNITS)][:, places]
+    return _without_outliers(asked), _without_outliers(np.concatenate(pool))
 
 
 def same_numbers(a: Model, b: Model) -> list[tuple[str, str]]:
@@ -132,9 +168,19 @@ def unit_rows(rows: NDArray[np.floating]) -> Floats:
     return cast("Floats", rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
 
 
+def _without_outliers(rows: Floats) -> Floats:
+    """Of length 1; rows of which half are zeros as they are."""
+    median = np.median(np.abs(rows), axis=1, keepdims=True)
+    most = np.where(median > 0, OUTLYING * median, np.inf)
+    return unit_rows(np.clip(rows, -most, most))
+
+
 def _layer(name: str, values: NDArray[np.floating]) -> Layer:
     with np.errstate(over="ignore"):  # infinite in both alike
         half = values.astype(np.float16)
     counts = np.bincount(half.ravel().view(np.uint16), minlength=1 << 16)
     digest = hashlib.sha256(counts.astype("<i8").tobytes()).hexdigest()
-    return Layer(name, (values / np.abs(values).max()).astype(np.float16), digest)
+    median = np.median(np.abs(values[values != 0]))
+    largest = float(np.finfo(np.float16).max)
+    with np.errstate(over="ignore"):
+        return Layer(name, np.clip(values / median, -largest, largest).astype(np.float16), digest)

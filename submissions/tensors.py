@@ -11,12 +11,21 @@ import zipfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
-Named = Iterator[tuple[str, Array]]
+
+
+class Skipped(NamedTuple):
+    """A tensor whose numbers can't be read here."""
+
+    size: int
+    kind: str
+
+
+Named = Iterator[tuple[str, Array | Skipped]]
 
 INDEX_BYTES = 1 << 19
 """Of the JSON that lists all tensors, filled up with spaces."""
@@ -58,7 +67,11 @@ def safetensors(path: Path) -> Named:
     content = path.read_bytes()
     start = 8 + int.from_bytes(content[:8], "little")
     for name, entry in json.loads(content[8:start]).items():
-        if name != "__metadata__" and entry["dtype"] in SAFETENSORS:
+        if name == "__metadata__":
+            continue
+        if entry["dtype"] not in SAFETENSORS:
+            yield name, Skipped(math.prod(entry["shape"]), entry["dtype"])
+        else:
             first, last = entry["data_offsets"]
             array = np.frombuffer(content[start + first : start + last], SAFETENSORS[entry["dtype"]])
             yield name, _numbers(array, entry["dtype"]).reshape(entry["shape"])
@@ -122,7 +135,7 @@ class _Reader(pickle.Unpickler):
     def _tensor(self, storage: Any, offset: int, shape: Any, strides: Any, *_: Any) -> Any:
         kind, key = storage
         if kind not in STORAGES:
-            return None
+            return Skipped(math.prod(shape), kind)
         values = np.frombuffer(self._archive.read(f"{self._folder}data/{key}"), STORAGES[kind])
         last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
         if math.prod(shape) == 0 or min(strides, default=0) < 0 or not 0 <= last < len(values):
@@ -139,7 +152,7 @@ def torch(path: Path) -> Named:
 
 def _tensors(name: str, content: Any, depth: int) -> Named:
     """All tensors in nested dicts, lists and stands, by their path."""
-    if isinstance(content, np.ndarray):
+    if isinstance(content, (np.ndarray, Skipped)):
         yield name, content
     elif depth and isinstance(content, (dict, list, tuple, _Stand)):
         inside = content.given if isinstance(content, _Stand) else content
@@ -159,27 +172,41 @@ READS: dict[str, Callable[[Path], Named]] = {
 
 
 @cache
-def _read(path: Path) -> list[tuple[str, Array]]:
-    """The tensors of numbers in a file, float32; no answer may hold one that is not finite."""
-    found = READS[path.suffix.lower()](path)
-    return [
-        (name, np.nan_to_num(array.astype(np.float32))) for name, array in found if array.dtype.kind in "fiub"
-    ]
+def _read(path: Path) -> list[tuple[str, Array | Skipped]]:
+    """The tensors in a file, float32; no answer may hold one that is not finite."""
+    return [(name, _finite(array)) for name, array in READS[path.suffix.lower()](path)]
+
+
+def _finite(array: Array | Skipped) -> Array | Skipped:
+    if isinstance(array, Skipped):
+        return array
+    if array.dtype.kind not in "fiub":
+        return Skipped(array.size, str(array.dtype))
+    with np.errstate(over="ignore"):
+        return np.nan_to_num(array.astype(np.float32))
 
 
 def _listed(path: Path, least: int) -> list[Any] | None:
-    """[number, name, shape] of each tensor with so many numbers or more; None where the file can't be read."""
+    """[number, name, shape] of each tensor with so many numbers or more; None where the file can't be read.
+
+    In place of the shape stands the kind of numbers where these can't be read.
+    """
     try:
         tensors = list(enumerate(_read(path)))
     except Exception:  # noqa: BLE001 - whatever the file is, it is not what its name says
         return None
-    return [[i, name[:200], array.shape] for i, (name, array) in tensors if array.size >= least]
+    return [
+        [i, name[:200], each.kind if isinstance(each, Skipped) else each.shape]
+        for i, (name, each) in tensors
+        if each.size >= least
+    ]
 
 
 def predict(folder: str, names: list[str], least: int = 0, wanted: list[list[int]] | None = None) -> Any:
     """What tensors there are, uint8 (INDEX_BYTES,); or those wanted, [file, number], float32, one after the other."""
     paths = [Path(folder) / name for name in names]
     if wanted is not None:
-        return np.concatenate([_read(paths[file])[number][1].ravel() for file, number in wanted])
+        found = [_read(paths[file])[number][1] for file, number in wanted]
+        return np.concatenate([each.ravel() for each in found if not isinstance(each, Skipped)])
     text = json.dumps([_listed(path, least) for path in paths]).encode()
     return np.frombuffer(text.ljust(INDEX_BYTES), np.uint8)

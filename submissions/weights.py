@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from earmark.submissions import tensors
 from earmark.submissions.binds import Bind
 from earmark.submissions.counting import WEIGHTS as PLACE
-from earmark.submissions.errors import SubmissionError
+from earmark.submissions.errors import SubmissionError, legible
 from earmark.submissions.folder import WEIGHTS, entries
 from earmark.submissions.limits import Limits
 from earmark.submissions.sandbox import Isolation
@@ -75,7 +75,7 @@ def _sealed(
                 if found is None
             }
             known = [
-                Tensor(file, number, f"{names[file]}: {name}", tuple(shape))
+                Tensor(file, number, legible(f"{names[file]}: {name}"), shape)
                 for file, found in enumerate(listed)
                 for number, name, shape in found or ()
             ]
@@ -88,7 +88,8 @@ class Tensor(NamedTuple):
     file: int
     number: int
     name: str
-    shape: tuple[int, ...]
+    shape: list[int] | str
+    """Or the kind of its numbers, where these can't be read."""
 
 
 def _fetched(
@@ -98,15 +99,19 @@ def _fetched(
     found: dict[str, NDArray[np.float32]] = {}
     unread, total = dict(unread), 0
     for tensor in known:
+        # Two tensors of one name, which a zip may have, are two.
+        taken = tensor.name in found or tensor.name in unread
+        name = f"{tensor.name} ({tensor.number})" if taken else tensor.name
+        if isinstance(tensor.shape, str):
+            unread[name] = f"its numbers are {legible(tensor.shape[:40])}"
+            continue
         size = math.prod(tensor.shape)
         total += size
         if total > MOST:
-            unread[tensor.name] = f"beyond {MOST:,} numbers"
+            unread[name] = f"beyond {MOST:,} numbers"
             continue
         wanted = request | {"wanted": [[tensor.file, tensor.number]]}
         values = _asked(session, wanted, np.zeros(size, np.float32))
-        # Two tensors of one name, which a zip may have, are two.
-        name = tensor.name if tensor.name not in found else f"{tensor.name} ({tensor.number})"
         found[name] = values.reshape(tensor.shape)
     return Weights(found, unread)
 

@@ -133,3 +133,13 @@ def test_matching_lines_are_those_that_match():
     matched = [line for line in lines if line.partner and len(line.text.split("#")[0].strip()) > 12]
     assert len(matched) > 60
     assert sum(text[line.partner] == line.text for line in matched) > 0.9 * len(matched)
+
+
+def test_of_code_that_repeats_itself_only_so_many_matches_are_kept(monkeypatch):
+    once = code.fingerprints({"a.py": "a(b, c)[d] = e.f(g) + h\n" * 400})
+    kept = []
+    monkeypatch.setattr(code, "islice", lambda found, most: kept.extend(found) or kept[:most])
+    ours, theirs = code.matching_lines(once, once)
+    assert ours
+    assert theirs
+    assert len(kept) == len(once.print.hashes) * code.MOST_PLACES**2

@@ -5,6 +5,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
+from earmark.copies import aligned
 from earmark.copies.aligned import look_again
 from earmark.copies.weights import chance, look_for, read_model, same_numbers
 from earmark.homework.evidence import ALIKE
@@ -67,7 +68,7 @@ def permuted(layers, rng, *, scaled):
 
 
 def found(a, b):
-    return [each.above() for each in look_again(a, b, look_for(a, b)).values()]
+    return [each.above() for each in look_again(a, b, look_for(a, b))[0].values()]
 
 
 def test_the_students_learn(students):
@@ -160,3 +161,40 @@ def test_what_tells_nothing_is_left_out():
     }
     model = read_model(tensors)
     assert not look_for(model, model)
+
+
+def test_one_huge_number_hides_no_layer(students):
+    spoilt = [layer.copy() for layer in students[8]]
+    for layer in spoilt:
+        layer[0, 0] = np.finfo(np.float32).max
+    above = [each.above() for each in look_for(named(spoilt), named(students[8])).values()]
+    assert min(above) > ALIKE
+
+
+def test_padding_hides_no_layer(students):
+    padded = [np.pad(layer, ((0, 1), (0, 1)), constant_values=0.01) for layer in students[9]]
+    above = [each.above() for each in look_for(named(padded), named(students[9])).values()]
+    assert len(above) == len(padded)
+    assert min(above) > ALIKE
+    other = look_for(named(padded), named(students[10]))
+    assert max(each.above() for each in other.values()) < 0.5
+
+
+def test_where_many_layers_have_one_shape_only_so_many_orders_are_tried(monkeypatch):
+    rng = np.random.default_rng(0)
+    layers = [rng.standard_normal((16, 16)) for _ in range(8)]
+    orders = [np.arange(16), *(rng.permutation(16) for _ in layers)]
+    turned = [layer[orders[n + 1]][:, orders[n]] for n, layer in enumerate(layers)]
+    a, b = named(layers), named(turned)
+    tried = []
+    count = aligned.likeness
+    monkeypatch.setattr(aligned, "likeness", lambda *given: tried.append(1) or count(*given))
+    same, whole = look_again(a, a, look_for(a, a))
+    # Each layer against each, along two axes, and no order but the one they have.
+    assert (len(tried), whole) == (8 * 8 * 2, True)
+    assert min(each.above() for each in same.values()) > 0.99
+    again, whole = look_again(a, b, look_for(a, b))
+    assert whole
+    assert min(each.above() for each in again.values()) > 0.99
+    monkeypatch.setattr(aligned, "EACH", aligned.MOST // 100)
+    assert not look_again(a, b, look_for(a, b))[1]

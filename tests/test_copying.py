@@ -267,3 +267,14 @@ def test_the_command(course, tmp_path, monkeypatch):
     [pair] = json.loads(said.stdout)["pairs"]
     assert (pair["a"], pair["b"]) == ("anna", "bert")
     assert "Look here" in page.read_text(encoding="utf-8")
+
+
+def test_the_command_goes_through_all_assignments(course, tmp_path, monkeypatch):
+    course.hand_in()
+    both = {name: replace(course.assignment, name=name) for name in ("hw1", "hw2")}
+    loaded = replace(course.course, assignments=both)
+    monkeypatch.setattr("earmark.homework.course_file.load_course", lambda _folder: loaded)
+    monkeypatch.setattr("earmark.homework.copying.read", lambda source, *_: (Work(source), []))
+    said = CliRunner().invoke(app, ["course", "copies", "--json", "--html", str(tmp_path / "c.html")])
+    assert [json.loads(line)["assignment"] for line in said.stdout.splitlines()] == ["hw1", "hw2"]
+    assert sorted(path.name for path in tmp_path.glob("c*.html")) == ["c-hw1.html", "c-hw2.html"]

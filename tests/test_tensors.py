@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 import safetensors.numpy
+import safetensors.torch
 import skops.io
 import torch
 
@@ -87,3 +88,14 @@ def test_in_the_sandbox(tmp_path):
     assert np.array_equal(found.tensors["w.npz: a"], ARRAY)
     assert np.array_equal(found.tensors["w.npz: b"], np.where(ARRAY > 0, ARRAY, 0))
     assert set(found.unread) == {"bad.pt", "model.onnx"}
+
+
+def test_numbers_of_another_kind_are_named(tmp_path):
+    np.savez(tmp_path / "w.npz", w=ARRAY.astype(np.complex64), few=np.zeros(3, np.complex64))
+    torch.save({"w": TENSOR.to(torch.complex64)}, tmp_path / "w.pt")
+    safetensors.torch.save_file({"w": TENSOR.to(torch.float8_e4m3fn)}, tmp_path / "w.safetensors")
+    names = ["w.npz", "w.pt", "w.safetensors"]
+    listed = json.loads(bytes(tensors.predict(str(tmp_path), names, least=64)))
+    assert [[kind for *_, kind in found] for found in listed] == [
+        ["complex64"], ["ComplexFloatStorage"], ["F8_E4M3"],
+    ]  # fmt: skip

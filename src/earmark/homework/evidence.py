@@ -23,6 +23,10 @@ TELLING = 0.95
 """The cosine that most of a class may have in common, by one seed or pretrained model, for more to be told."""
 FEWEST_OTHERS = 4
 """Of the class, below which nobody knows what most have."""
+FEWEST_SHARING = 4
+"""Reports that must say the same before it is the assignment's."""
+FLAT = 4096
+"""Numbers in a tensor of one axis, from which on it may be a layer that was stored flat."""
 PROBABILITY = 0.01
 """Of so many equal mistakes, corrected for the number of pairs."""
 THRESHOLDS: Mapping[Kind, float] = {
@@ -105,6 +109,10 @@ def of_weights(works: Sequence[Work], left: list[Left]) -> Iterator[Alike]:
     for work, model in zip(works, models, strict=True):
         if not model.layers and work.source.kind == "team":
             left.append((work.source.name, "weights", "no tensor with two axes was read"))
+        if work.source.kind != "baseline":
+            left += [
+                (work.source.name, name, "it has one axis alone") for name in weights.flat(work.tensors, FLAT)
+            ]
     found = {}
     for i, j in pairs(works):
         found[i, j] = weights.look_for(models[i], models[j])
@@ -113,7 +121,12 @@ def of_weights(works: Sequence[Work], left: list[Left]) -> Iterator[Alike]:
     for i, j in pairs(works):
         public = works[j].source.kind == "baseline"
         ways = [(i, j), (j, i)] if (j, i) in found else [(i, j)]
-        each = [_of_models(models, way, found, usual(works, found, way[0], public=public)) for way in ways]
+        floors = {way: usual(works, found, way[0], public=public) for way in ways}
+        again = {way: _again(models, way, found[way], floors[way]) for way in ways}
+        if not all(whole for _, whole in again.values()):
+            names = " and ".join(works[place].source.name for place in (i, j))
+            left.append((names, "some orders of units", "too many of their layers have one shape"))
+        each = [_rows(models, way, again[way][0], floors[way]) for way in ways]
         if any(each):
             share, best, whose = max(
                 (
@@ -146,16 +159,19 @@ def usual(
     return floors
 
 
-def _of_models(
-    models: Sequence[Model],
-    way: tuple[int, int],
-    found: Mapping[tuple[int, int], Mapping[int, Found]],
-    floors: Mapping[int, float],
+def _again(
+    models: Sequence[Model], way: tuple[int, int], found: Mapping[int, Found], floors: Mapping[int, float]
+) -> tuple[Mapping[int, Found], bool]:
+    """As aligned.look_again, where a layer was found."""
+    if any(each.above(floors.get(number, 0.0)) >= ALIKE for number, each in found.items()):
+        return look_again(models[way[0]], models[way[1]], found)
+    return found, True
+
+
+def _rows(
+    models: Sequence[Model], way: tuple[int, int], layers: Mapping[int, Found], floors: Mapping[int, float]
 ) -> list[LayerRow]:
     a, b = (models[place] for place in way)
-    layers = dict(found[way])
-    if any(each.above(floors.get(number, 0.0)) >= ALIKE for number, each in layers.items()):
-        layers = look_again(a, b, layers)
     same = dict(weights.same_numbers(a, b))
     rows = []
     for number, each in sorted(layers.items()):
@@ -194,12 +210,12 @@ def of_answers(places: Sequence[int], said: Answered) -> Iterator[Alike]:
 
 
 def of_reports(works: Sequence[Work], left: list[Left]) -> Iterator[Alike]:
-    """Words that more than a quarter of the class have are the assignment's."""
+    """Words that more than a quarter of the class have are the assignment's, if that is no small group."""
     read = [texts.read(work.report) for work in works]
     ours = [
         text for text, work in zip(read, works, strict=True) if work.source.kind == "team" and work.report
     ]
-    given = texts.common(ours, max(2, len(ours) // 4))
+    given = texts.common(ours, max(FEWEST_SHARING - 1, len(ours) // 4))
     read = [texts.read(work.report, given) for work in works]
     for text, work in zip(read, works, strict=True):
         if work.report and len(text.own) < texts.LEAST:

@@ -16,13 +16,16 @@ from earmark.homework.course import Assignment, Course
 from earmark.homework.reports import find_report, read_report
 from earmark.leaderboard.hand_ins import HandIn, Ledger
 from earmark.shelf import baselines
-from earmark.submissions.errors import SubmissionError
-from earmark.submissions.folder import entries
+from earmark.submissions.errors import SubmissionError, legible
+from earmark.submissions.folder import DECLARATION, WEIGHTS, entries
 from earmark.submissions.sandbox import Isolation
 from earmark.submissions.weights import read_weights
 
-MAX_CODE_BYTES = 2 << 20
+MAX_CODE_BYTES = 1 << 19
 """Of a submission's code; what lies beyond is named, not compared."""
+
+UNREAD_BYTES = 1 << 10
+"""From here on a file that is read as nothing is named: code or weights may be in it."""
 
 Kind = Literal["team", "earlier", "baseline"]
 Left = tuple[str, str, str]
@@ -104,6 +107,7 @@ def read(source: Source, report: str | None, isolation: Isolation = "bubblewrap"
     except SubmissionError as error:
         return Work(source), [(source.name, "everything", str(error))]
     code = _code(source, sorted(paths), left)
+    left += [] if source.kind == "baseline" else _unknown(source, sorted(paths), report)
     weights = read_weights(source.folder, isolation)
     left += [(source.name, name, why) for name, why in weights.unread.items()]
     text = ""
@@ -114,7 +118,25 @@ def read(source: Source, report: str | None, isolation: Isolation = "bubblewrap"
                 left.append((source.name, report, "there is no text in it"))
         except (SubmissionError, OurFault) as error:
             left.append((source.name, report, str(error)))
-    return Work(source, code, weights.tensors, text), left
+    left = [(who, legible(what), legible(why)) for who, what, why in left]
+    return Work(source, code, weights.tensors, _encodable(text)), left
+
+
+def _encodable(text: str) -> str:
+    """A stranger's text, with what no file and no terminal takes, halves of letters, written out."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _unknown(source: Source, paths: Sequence[Path], report: str | None) -> list[Left]:
+    """What is neither read as code nor as weights nor as the report: a program may read all the same."""
+    names = {path: str(path.relative_to(source.folder)) for path in paths}
+    return [
+        (source.name, name, "it is taken neither for code nor for weights")
+        for path, name in names.items()
+        if path.suffix.lower() not in (READS.keys() | WEIGHTS)
+        and name not in (DECLARATION, report)
+        and path.stat().st_size >= UNREAD_BYTES
+    ]
 
 
 def _code(source: Source, paths: Sequence[Path], left: list[Left]) -> dict[str, str]:
@@ -123,13 +145,13 @@ def _code(source: Source, paths: Sequence[Path], left: list[Left]) -> dict[str, 
     for path in paths:
         if (read := READS.get(path.suffix.lower())) is None:
             continue
-        name = str(path.relative_to(source.folder))
+        name = _encodable(str(path.relative_to(source.folder)))
         size += path.stat().st_size
         if size > MAX_CODE_BYTES:
-            left.append((source.name, name, f"its code takes more than {MAX_CODE_BYTES >> 20} MiB"))
+            left.append((source.name, name, f"its code takes more than {MAX_CODE_BYTES >> 10} KiB"))
             continue
         try:
-            found[name] = read(path.read_bytes().decode("utf-8-sig", errors="replace"))
+            found[name] = _encodable(read(path.read_bytes().decode("utf-8-sig", errors="replace")))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             left.append((source.name, name, "it is no notebook"))
     return found
