@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from types import TracebackType
 from typing import Literal, Self
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, false, func, insert, select, text, update
 
 from earmark.leaderboard.engine import open_engine
 from earmark.leaderboard.models import HAND_INS
@@ -101,11 +101,12 @@ class Ledger:
             rows = connection.execute(query.order_by(HAND_INS.c.received, HAND_INS.c.number)).mappings().all()
         return [HandIn(**{**row, "checks": tuple(Check(**each) for each in row["checks"])}) for row in rows]
 
-    def choose(self, hand_in: HandIn) -> None:
-        """Make this the one of its team and assignment that counts."""
+    def choose(self, hand_in: HandIn, *, undo: bool = False) -> None:
+        """Make this the one of its team and assignment that counts; with `undo` none is chosen any more."""
         own = (HAND_INS.c.assignment == hand_in.assignment, HAND_INS.c.team == hand_in.team)
+        chosen = false() if undo else HAND_INS.c.id == hand_in.id
         with self._engine.begin() as connection:
-            connection.execute(update(HAND_INS).where(*own).values(chosen=HAND_INS.c.id == hand_in.id))
+            connection.execute(update(HAND_INS).where(*own).values(chosen=chosen))
 
     def set_run(self, hand_in: str, run: str) -> None:
         """Note the id of the run that grades a hand-in."""

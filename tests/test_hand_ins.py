@@ -63,6 +63,8 @@ def test_one_is_chosen_of_each_team_and_assignment(ledger):
     for chosen in (*elsewhere, *others):
         ledger.choose(chosen)
     assert {each.id for each in ledger.hand_ins() if each.chosen} == {"2", "3", "4"}
+    ledger.choose(others[0], undo=True)
+    assert {each.id for each in ledger.hand_ins() if each.chosen} == {"3", "4"}
 
 
 def test_the_run_that_grades_it_is_noted(ledger):

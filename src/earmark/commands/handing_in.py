@@ -125,6 +125,9 @@ def import_(
 def choose(
     receipt: Annotated[str, typer.Argument(help="The number of a receipt, or its beginning.")],
     folder: CourseFolder = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take the choice back: the newest counts again.")
+    ] = False,
 ) -> None:
     """Make a hand-in the one of its team that counts, whatever came or comes later.
 
@@ -143,7 +146,10 @@ def choose(
             raise InstructorError(
                 f"{chosen.id} was not accepted, so that it can't count. earmark course hand-ins lists all."
             )
-        ledger.choose(chosen)
+        ledger.choose(chosen, undo=undo)
+    if undo:
+        typer.echo(f"The newest of {chosen.team!r} in {chosen.assignment!r} counts again.")
+        return
     typer.echo(f"It counts for {chosen.team!r} in {chosen.assignment!r}: {line(chosen, loaded)}")
     if said := note(chosen, loaded):
         typer.echo(said)

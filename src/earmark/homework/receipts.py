@@ -18,6 +18,8 @@ from earmark.leaderboard.layout import Column
 from earmark.submissions.errors import legible
 
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
+LEAST_DIGITS = 4
+"""Of a receipt's number: fewer would choose one by a slip."""
 Counting = Mapping[tuple[str, str], HandIn | None]
 """By assignment and team."""
 
@@ -83,7 +85,9 @@ def note(hand_in: HandIn, course: Course) -> str:
 
 def found_by(number: str, hand_ins: Sequence[HandIn]) -> HandIn:
     """The hand-in whose number begins so. Raises InstructorError where there is none, or several."""
-    found = [each for each in hand_ins if each.id.startswith(number)] if number else []
+    if len(number) < LEAST_DIGITS:
+        raise InstructorError(f"{number!r}: at least {LEAST_DIGITS} digits of a receipt were expected.")
+    found = [each for each in hand_ins if each.id.startswith(number)]
     if len(found) == 1:
         return found[0]
     near = nearest(number, [each.id for each in hand_ins])
