@@ -22,8 +22,8 @@ MEANINGS: Mapping[Kind, str] = {
     "mistakes": "how many of the clips that both got wrong they got wrong in the same way: 0 is what was expected, 1 "
     "all of them.",
     "answers": "the correlation of what both answer beside what the class answers.",
-    "report": "the share of the shorter report's runs of eight words that the other has too; what a quarter of the "
-    "class has is nobody's.",
+    "report": "the share of the shorter report's runs of eight words that the other has too; what more than a "
+    "quarter of the class has, and four teams at least, is nobody's.",
 }
 MOST_LINES, MOST_PASSAGES, MOST_TEXT = 400, 12, 1200
 """What a page shows of one pair's lines of code and layers, of its passages, and of one passage's letters."""
