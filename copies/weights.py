@@ -127,8 +127,8 @@ def likeness(units: Floats, pool: Floats, expected: float) -> Found:
 def _without_padding(units: Floats, b: Model) -> tuple[Floats, Floats | None]:
     """Units, and those of b whose length is nearest, as far as both go; None where none is near."""
     length = units.shape[1]
-    nearest = min(b.pools, key=lambda other: abs(other - length), default=0)
-    if abs(nearest - length) > max(4, length // PADDED):
+    nearest = min(b.pools, key=lambda other: abs(other - length), default=None)
+    if nearest is None or abs(nearest - length) > max(4, length // PADDED):
         return units, None
     places = drawn(min(length, nearest), WEIGHTS)
     pool = [

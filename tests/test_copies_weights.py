@@ -171,6 +171,11 @@ def test_one_huge_number_hides_no_layer(students):
     assert min(above) > ALIKE
 
 
+def test_nothing_is_found_in_a_model_without_layers():
+    small = read_model({"w": np.random.default_rng(0).standard_normal((48, 3)).astype(np.float32)})
+    assert look_for(small, read_model({})) == {}
+
+
 def test_padding_hides_no_layer(students):
     padded = [np.pad(layer, ((0, 1), (0, 1)), constant_values=0.01) for layer in students[9]]
     above = [each.above() for each in look_for(named(padded), named(students[9])).values()]
