@@ -73,7 +73,7 @@ def test_json_tells_all_of_a_receipt(earmark, toy):
     told = json.loads(out)
     assert code == 0
     assert (told["student"], told["team"], told["counts"]) == ("b01", "Team [7]", told["id"])
-    assert told["received"] == "2026-10-01T23:58:00+08:00"
+    assert told["received"] == "2026-10-01T15:58:00+00:00"
     assert told["checks"][0]["name"] == "received"
 
 
@@ -133,7 +133,8 @@ def test_what_can_not_be_chosen_is_said(earmark, tmp_path):
     refused = json.loads(out)["id"]
     for number, said in (
         (refused, "was not accepted"),
-        ("", "there is no such"),
+        ("", "at least 4 digits"),
+        ("zzzz", "there is no such"),
         (f"{refused[:-1]}x", refused),
     ):
         code, _, complaint = earmark("course", "choose", number)

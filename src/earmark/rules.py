@@ -56,7 +56,7 @@ def moment(said: Any, info: ValidationInfo) -> datetime:
     if not isinstance(said, datetime):
         got = f"{said} without a time" if isinstance(said, date) else repr(said)
         raise Misplaced(((), f"{expected}, got {got}"))
-    if not 2000 <= said.year < 2200:
+    if not 2000 <= said.year < 3000:
         raise Misplaced(((), f"{expected}, got the year {said.year}"))
     if said.tzinfo is not None:
         return said
