@@ -4,6 +4,8 @@ import json
 import sqlite3
 from functools import lru_cache, partial
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DisconnectionError
@@ -45,6 +47,24 @@ def open_engine(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+class Database:
+    """A database that is open until it is closed, or as a context."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = open_engine(url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._engine.dispose()
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

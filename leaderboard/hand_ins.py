@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, tzinfo
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from sqlalchemy import Connection, false, func, insert, select, text, update
 
-from earmark.leaderboard.engine import open_engine
+from earmark.leaderboard.engine import Database
 from earmark.leaderboard.models import HAND_INS
 from earmark.leaderboard.terms import day_of
 
@@ -55,22 +54,8 @@ class HandIn:
     """The id of the run that graded it, from the moment on that this is planned."""
 
 
-class Ledger:
+class Ledger(Database):
     """All hand-ins in one database, which may be that of the runs."""
-
-    def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._engine.dispose()
 
     def add(self, hand_in: HandIn, *, quota: int | None = None, zone: tzinfo = UTC) -> bool:
         """Write a hand-in down; whether its team has had fewer than `quota` accepted that day, by the days of `zone`.

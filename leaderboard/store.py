@@ -4,8 +4,7 @@ import difflib
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from earmark.leaderboard import clock, owner
 from earmark.leaderboard.checks import check_end, check_score
-from earmark.leaderboard.engine import open_engine
+from earmark.leaderboard.engine import Database
 from earmark.leaderboard.models import OUTCOMES, RUNS, SCORES
 from earmark.leaderboard.quota import check_quota
 from earmark.leaderboard.records import (
@@ -48,26 +47,12 @@ def interrupted(run: RunRecord) -> bool:
     return run.state == "errored" or (run.state == "running" and owner.is_dead(run.owner))
 
 
-class Store:
+class Store(Database):
     """All runs in one database, given by URL: `sqlite:///FILE`, `postgresql+psycopg://…`.
 
     Opening it creates or updates its tables. Any number of processes may hold one open. Every writing
     transaction here writes before it reads: SQLite then waits for the lock instead of refusing at once.
     """
-
-    def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._engine.dispose()
 
     def begin(self, new: NewRun, terms: Terms = FREE, *, run_id: str = "") -> str:
         """Store a run as running, owned by this process; returns its id, `run_id` or a new one.

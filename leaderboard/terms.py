@@ -46,8 +46,12 @@ FREE = Terms()
 @cache
 def entrant(team: str, submission: str) -> str:
     """Who tries: the declared team, else the submission by its own name; one however it is typed."""
-    name = unicodedata.normalize("NFKC", team or submission).casefold()
-    return f"{'team' if team else 'submission'} {' '.join(name.split())}"
+    return f"{'team' if team else 'submission'} {folded(team or submission)}"
+
+
+def folded(name: str) -> str:
+    """A name as two that look alike have in common: widths, capitals and spaces don't count."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def day_of(moment: datetime, zone: tzinfo) -> tuple[datetime, datetime]:

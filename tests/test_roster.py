@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from earmark.errors import InstructorError
 from earmark.homework.course import Student
-from earmark.homework.roster import folded, read_students, read_teams, team_up
+from earmark.homework.roster import read_students, read_teams, team_up
+from earmark.leaderboard.terms import folded
 from earmark.located import Mistakes
 
 GENERIC = """\

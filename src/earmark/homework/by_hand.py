@@ -9,7 +9,6 @@ A row for a student goes before the one for the team, part by part. An empty fie
 
 import math
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from earmark.errors import InstructorError, nearest, unknown_name
 from earmark.homework.course import Assignment, Course, Student
+from earmark.leaderboard.terms import folded
 
 WHO = ("student", "team")
 COMMENT = "comment"
@@ -117,14 +117,14 @@ def _named(row: _Row, kind: str, name: str, known: Mapping[str, set[str]]) -> st
     called: dict[str, set[str]] = defaultdict(set)
     for who, names in known.items():
         for each in names:
-            called[_plain(each)].add(who)
-    found = {who for who in known if _plain(who) == _plain(name)} or called[_plain(name)]
+            called[folded(each)].add(who)
+    found = {who for who in known if folded(who) == folded(name)} or called[folded(name)]
     if len(found) > 1:
         raise InstructorError(
             f"{row.place}: {name!r} may be any of {', '.join(sorted(found))}: name the {kind} by id."
         )
     if not found:
-        near = nearest(_plain(name), [each for each in called if called[each]])
+        near = nearest(folded(name), [each for each in called if called[each]])
         hint = f" Did you mean {min(called[near])!r}?" if near else ""
         raise InstructorError(f"{row.place}: the course has no {kind} {name!r}.{hint}")
     return found.pop()
@@ -145,7 +145,3 @@ def _points(row: _Row, assignment: Assignment) -> dict[str, float]:
             )
         found[part] = value
     return found
-
-
-def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -2,7 +2,6 @@
 
 import csv
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from earmark.homework.canvas import IDS, POINTS_POSSIBLE, ids_of, shown_name
 from earmark.homework.course import Assignment, Student
 from earmark.homework.grades import Gradebook
 from earmark.homework.sheets import Sheet, two_decimals
+from earmark.leaderboard.terms import folded
 
 MUTED = re.compile(r"\s*(Muted|Manual Posting.*)?\s*", re.IGNORECASE)
 NUMBERED = re.compile(r"(.+)\s\((\d+)\)", re.DOTALL)
@@ -90,7 +90,7 @@ class Matching:
 
         Raises InstructorError where ids disagree, or the name is another student's.
         """
-        hits = [(name, index.get(_plain(line[place]))) for name, place, index in self._by_id]
+        hits = [(name, index.get(folded(line[place]))) for name, place, index in self._by_id]
         hits.append(("name", self._named([line[place] for place in self.names])))
         found = {name: student for name, student in hits if student is not None}
         if len({student.id for student in found.values()}) > 1:
@@ -101,17 +101,17 @@ class Matching:
     def _named(self, names: Sequence[str]) -> Student | None:
         """`First Last`, `Last, First`, or `Last` and `First` in two cells."""
         last, _, first = ", ".join(names).partition(",")
-        return self._by_name.get(_plain(", ".join(names))) or self._by_name.get(_plain(f"{first} {last}"))
+        return self._by_name.get(folded(", ".join(names))) or self._by_name.get(folded(f"{first} {last}"))
 
 
 def _column(header: Sequence[str], assignment: Assignment, number: int | None) -> int:
     """Where an assignment's points stand: by Canvas's number of it, else by its title or name."""
     numbered = {place: match for place, cell in enumerate(header) if (match := NUMBERED.fullmatch(cell))}
-    own = {_plain(assignment.title), _plain(assignment.name)}
+    own = {folded(assignment.title), folded(assignment.name)}
     found = [
         place
         for place, match in numbered.items()
-        if (int(match[2]) == number if number is not None else _plain(match[1]) in own)
+        if (int(match[2]) == number if number is not None else folded(match[1]) in own)
     ]
     if len(found) == 1:
         return found[0]
@@ -164,10 +164,6 @@ def _index(pairs: Iterable[tuple[str, Student]]) -> dict[str, Student]:
     found: dict[str, Student] = {}
     doubled = set()
     for key, student in pairs:
-        if found.setdefault(_plain(key), student) is not student:
-            doubled.add(_plain(key))
+        if found.setdefault(folded(key), student) is not student:
+            doubled.add(folded(key))
     return {key: student for key, student in found.items() if key and key not in doubled}
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -13,8 +13,9 @@ from earmark.errors import OurFault, SubmissionError
 from earmark.feeding import read_inputs
 from earmark.homework.course import Assignment, Course, Team
 from earmark.homework.reports import look_at_report, strangers_in_report
-from earmark.homework.whose import called, letters, plain
+from earmark.homework.whose import called, letters
 from earmark.leaderboard.hand_ins import Check
+from earmark.leaderboard.terms import folded
 from earmark.shelf import names
 from earmark.splits import open_split
 from earmark.submissions.errors import legible
@@ -111,7 +112,7 @@ def _declaration(submission: Submission, course: Course, assignment: Assignment,
 
 
 def _among(name: str, known: Sequence[str]) -> bool:
-    return any(way(name) == way(each) for way in (plain, letters) for each in known if way(each))
+    return any(way(name) == way(each) for way in (folded, letters) for each in known if way(each))
 
 
 def _origin(submission: Submission, task: Task, assignment: Assignment) -> Found:

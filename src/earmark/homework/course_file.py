@@ -11,7 +11,8 @@ from earmark import course
 from earmark.errors import InstructorError, nearest
 from earmark.homework.assignment_form import AssignmentForm, LateRule, Name, Text, percent
 from earmark.homework.course import Course, Student, Team
-from earmark.homework.roster import folded, read_students, read_teams, team_up
+from earmark.homework.roster import read_students, read_teams, team_up
+from earmark.leaderboard.terms import folded
 from earmark.located import Located, Misplaced, Mistakes, Part
 from earmark.rules import limits_of_tasks, read_course, terms_of_boards, time_zone
 from earmark.shelf import names

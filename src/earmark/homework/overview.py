@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from earmark.homework.course import Assignment, Course
-from earmark.homework.roster import folded
+from earmark.leaderboard.terms import folded
 
 _PIPED_WIDTH = 180
 

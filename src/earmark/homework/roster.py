@@ -22,6 +22,7 @@ from pathlib import Path
 from earmark.errors import nearest
 from earmark.homework.course import Student, Team
 from earmark.homework.whose import WAYS, called
+from earmark.leaderboard.terms import folded
 from earmark.located import Mistakes
 from earmark.submissions.folder import plain
 
@@ -51,11 +52,6 @@ class Membership:
     line: int
     team: str
     student: Student
-
-
-def folded(name: str) -> str:
-    """A name as two that look alike have in common: widths, capitals and spaces don't count."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def read_students(file: Path, mistakes: Mistakes) -> tuple[dict[str, Student], list[Membership]]:

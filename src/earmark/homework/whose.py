@@ -2,12 +2,12 @@
 
 import re
 import tempfile
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from earmark.errors import InstructorError, SubmissionError, nearest
 from earmark.homework.course import Course, Student, Team
+from earmark.leaderboard.terms import folded
 from earmark.submissions.folder import DECLARATION, MAX_DECLARATION_BYTES, Declaration, read_declaration
 from earmark.submissions.intake import members
 
@@ -18,19 +18,14 @@ Owner = tuple[Team, Student | None]
 """A team, and which of its members, where that is known."""
 
 
-def plain(name: str) -> str:
-    """A name however it is typed: in one form of its letters, small ones, with single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
 def letters(name: str) -> str:
     """A name's letters and digits alone, which is what learning systems leave of it in file names."""
-    return "".join(c for c in plain(name) if c.isalnum())
+    return "".join(c for c in folded(name) if c.isalnum())
 
 
 def in_any_order(name: str) -> str:
     """A name's words in one order, whichever is written first: `Lovelace, Ada` is `Ada Lovelace`."""
-    return " ".join(sorted(map(letters, re.split(r"[\s,]+", plain(name)))))
+    return " ".join(sorted(map(letters, re.split(r"[\s,]+", folded(name)))))
 
 
 def last_first(name: str) -> str:
@@ -39,7 +34,7 @@ def last_first(name: str) -> str:
     return " ".join([last, *first])
 
 
-WAYS: tuple[Callable[[str], str], ...] = (plain, letters, in_any_order)
+WAYS: tuple[Callable[[str], str], ...] = (folded, letters, in_any_order)
 """To compare names, the strictest first."""
 KINDS: tuple[Callable[[Student], str], ...] = (
     lambda student: student.id,
