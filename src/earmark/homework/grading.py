@@ -15,7 +15,7 @@ from earmark import course as here
 from earmark.boards import VALID
 from earmark.calling import PATIENCE
 from earmark.errors import InstructorError, unknown_name
-from earmark.homework.counting import counting
+from earmark.homework.counting import counting_by_team
 from earmark.homework.course import Assignment, Course
 from earmark.homework.headlines import OURS, anchor_runs, baselines_of
 from earmark.leaderboard import clock
@@ -96,9 +96,8 @@ def to_hear(course: Course, assignments: Sequence[Assignment], store: Store, led
 
 def counting_ones(course: Course, assignment: Assignment, ledger: Ledger) -> list[HandIn]:
     """The hand-in of each team that counts, in the order of the course's teams; none of a team without one."""
-    own = ledger.hand_ins(assignment=assignment.name)
-    counted = (counting([each for each in own if each.team == team], assignment) for team in course.teams)
-    return [each for each in counted if each]
+    counted = counting_by_team(ledger.hand_ins(assignment=assignment.name), assignment)
+    return [found for team in course.teams if (found := counted.get(team))]
 
 
 def of_hand_in(course: Course, assignment: Assignment, hand_in: HandIn, **changes: Any) -> Planned:

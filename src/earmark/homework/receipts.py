@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from earmark.errors import InstructorError, nearest
-from earmark.homework.counting import counting
+from earmark.homework.counting import counting_by_team
 from earmark.homework.course import Course, Team
 from earmark.homework.importing import Imported
 from earmark.homework.outcomes import print_columns
@@ -97,13 +97,12 @@ def found_by(number: str, hand_ins: Sequence[HandIn]) -> HandIn:
 
 def counts_by_team(hand_ins: Sequence[HandIn], course: Course) -> Counting:
     """Which hand-in counts, for each assignment of the course and each team."""
-    groups: dict[tuple[str, str], list[HandIn]] = {}
-    for each in hand_ins:
-        groups.setdefault((each.assignment, each.team), []).append(each)
     return {
-        key: counting(group, course.assignments[key[0]])
-        for key, group in groups.items()
-        if key[0] in course.assignments
+        (name, team): found
+        for name, assignment in course.assignments.items()
+        for team, found in counting_by_team(
+            (each for each in hand_ins if each.assignment == name), assignment
+        ).items()
     }
 
 

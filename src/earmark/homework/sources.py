@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from earmark import course as folders
 from earmark.errors import InstructorError, OurFault
-from earmark.homework.counting import counting
+from earmark.homework.counting import counting_by_team
 from earmark.homework.course import Assignment, Course
 from earmark.homework.reports import find_report, read_report
 from earmark.leaderboard.hand_ins import HandIn, Ledger
@@ -63,9 +63,8 @@ def gather(
     Raises InstructorError for a folder that is not there or has no submission in it.
     """
     found, left = [], []
-    hand_ins = ledger.hand_ins(assignment=assignment.name)
-    for team in sorted({each.team for each in hand_ins}):
-        hand_in = counting([each for each in hand_ins if each.team == team], assignment)
+    counted = counting_by_team(ledger.hand_ins(assignment=assignment.name), assignment)
+    for team, hand_in in sorted(counted.items()):
         if hand_in is None:
             left.append((team, "everything", "nothing that was handed in can be graded"))
             continue
